@@ -1,0 +1,41 @@
+"""The verdicts: the only errors that cross a package's border.
+
+AuraError
+├── Rejected      the same input always fails: HTTP 400, INVALID_ARGUMENT, or the message is buried
+├── Overloaded    no room now: HTTP 503 with Retry-After, UNAVAILABLE with RetryInfo
+└── Unavailable   a dependency is down: answered like Overloaded, retried in place by the worker
+
+Setup             start-up cannot go on; the message names the setting or the path at fault
+"""
+
+
+class AuraError(Exception):
+    """A verdict with a message that a user may read."""
+
+
+class Rejected(AuraError):
+    """The same input always fails; repeating it is useless."""
+
+
+class TooLarge(Rejected):
+    """The input is longer than a configured limit: HTTP 413, RESOURCE_EXHAUSTED."""
+
+
+class Overloaded(AuraError):
+    """There is no room now; the same input may succeed after `retry_s`."""
+
+    def __init__(self, message: str, retry_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_s = retry_s
+
+
+class Unavailable(AuraError):
+    """A dependency did not answer; the outcome of what was asked is unknown."""
+
+    def __init__(self, message: str, retry_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_s = retry_s
+
+
+class Setup(Exception):  # noqa: N818 - reads as what is wrong: the set-up
+    """Start-up cannot go on; one line that names the setting or the path."""

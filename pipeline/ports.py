@@ -1,0 +1,242 @@
+"""The seams: what the machinery asks of a bus, a processor, a store and a query backend."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import pyarrow as pa
+
+from pipeline.batch import Batch
+from pipeline.plan import Plan
+from pipeline.position import Position
+from pipeline.signal import Signal
+
+DEFAULT_TENANT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """
+    What a door puts on the bus: validated OTLP protobuf of one signal and tenant.
+
+    `payload` is an Export…ServiceRequest of `accepted` records (none: it only carries a count of
+    refusals). `arrived_ns` bounds what is believed of the records' own times, so that decoding the
+    same message again gives the same rows.
+    """
+
+    tenant: str
+    payload: bytes
+    accepted: int
+    refused: int
+    arrived_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message as the bus holds it: its sequence there, and the bus's own time of it."""
+
+    sequence: int
+    stored_ns: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class LogState:
+    """
+    What a log of the bus holds.
+
+    `identity` differs between two logs that were created apart (a recreated stream). `last` is the
+    last sequence ever given, 0 in a new log; `first` the oldest that is still there, `last` + 1 when
+    none is.
+    """
+
+    identity: str
+    first: int
+    last: int
+
+
+class Reader(Protocol):
+    """Deliveries of one log in the order of their sequences, none left out, none twice."""
+
+    async def take(self, bytes_max: int, wait_s: float) -> Sequence[Delivery]:
+        """
+        Return what is there, up to about `bytes_max` of payload, waiting up to `wait_s` for some.
+
+        Returns an empty list when nothing came. Raises Unavailable when the bus is gone; the next
+        call goes on where this one would have. Cancelling loses nothing.
+        """
+        ...
+
+
+class Bus(Protocol):
+    """
+    A durable log of messages for each signal and partition.
+
+    There is no acknowledgement by a reader: the committer's own position is the truth.
+    """
+
+    partitions: int
+
+    async def publish(self, signal: Signal, message: Message) -> None:
+        """
+        Append a message to one of the signal's partitions; return once it is on disk.
+
+        Raises Overloaded when the log is full, Unavailable when the bus does not answer (then it
+        may or may not be there), Rejected when the message is larger than the bus takes. Cancelling
+        leaves it unknown whether the message is there.
+        """
+        ...
+
+    def read(
+        self, signal: Signal, partition: int, after: int
+    ) -> AbstractAsyncContextManager[Reader]:
+        """Read from the first message whose sequence is above `after`."""
+        ...
+
+    async def state(self, signal: Signal, partition: int) -> LogState:
+        """Return what the log holds; raises Unavailable."""
+        ...
+
+    async def stored_ns(self, signal: Signal, partition: int, sequence: int) -> int | None:
+        """Return the bus's time of a message, or None when it is not there; raises Unavailable."""
+        ...
+
+    async def bury(
+        self, signal: Signal, partition: int, position: Position, message: Message, reason: str
+    ) -> None:
+        """
+        Keep a message that cannot be stored, with its reason, in the dead-letter log.
+
+        Idempotent by signal, partition and position. Returns once it is on disk; raises Unavailable.
+        """
+        ...
+
+    async def purge(self, signal: Signal, partition: int, below: int) -> None:
+        """Forget the messages whose sequence is below `below`; raises Unavailable."""
+        ...
+
+
+class Decoder(Protocol):
+    """
+    Bytes to columns: many payloads appended, one batch finished.
+
+    Not safe for several threads at once; holds no reference to a payload after `append`.
+    """
+
+    def append(self, payload: bytes, sequence: int, arrived_ns: int, expected: int) -> None:
+        """
+        Add the records of an Export…ServiceRequest.
+
+        Raises Rejected when the payload is malformed or holds another number of records than
+        `expected`; the decoder is then as it was before.
+        """
+        ...
+
+    def finish(self) -> pa.RecordBatch:
+        """Return all appended records, columns as in `pipeline/schema.py`, and start anew."""
+        ...
+
+
+class Processor(Protocol):
+    """A pure step of the chain: same signal and tenant out, never more work than the batch."""
+
+    drops: Literal["filtered", "sampled"]
+    """What the ledger calls the records that this step takes out."""
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Return the batch to go on with; it may be smaller or empty. No I/O, no mutation."""
+        ...
+
+
+@dataclass(slots=True)
+class Counts:
+    """
+    The ledger of one tenant in a group, in records.
+
+    received = filtered + sampled + buried + stored; `refused` never reached the bus.
+    """
+
+    received: int = 0
+    refused: int = 0
+    filtered: int = 0
+    sampled: int = 0
+    buried: int = 0
+    stored: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Consecutive messages of one log, decoded and processed: what is committed at once."""
+
+    signal: Signal
+    partition: int
+    epoch: int
+    first: int
+    last: int
+    first_stored_ns: int
+    last_stored_ns: int
+    log: str
+    """`LogState.identity` of the log that the messages came from."""
+    batches: Sequence[Batch]
+    counts: Mapping[str, Counts] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit record, as far as it tells where a log stands."""
+
+    epoch: int
+    first: int
+    last: int
+    first_stored_ns: int
+    last_stored_ns: int
+    log: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """
+    What a store holds of one signal and partition.
+
+    `commits`: the newest commit records, newest first, at least one if there is any and otherwise
+    as many as the replay window needs. `present`: for the store's own use, what a killed commit
+    left above the newest record.
+    """
+
+    commits: Sequence[Commit] = ()
+    present: Any = None
+
+
+class Store(Protocol):
+    """Where groups go."""
+
+    signals: frozenset[Signal]
+
+    async def recover(self, signal: Signal, partition: int) -> Recovery:
+        """Look up where a log stands and what an unfinished commit left; raises Unavailable."""
+        ...
+
+    async def commit(self, group: Group, recovery: Recovery) -> None:
+        """
+        Store all rows of the group, then its commit record; return once both are durable.
+
+        Rows that `recovery` says are there already are left out. Groups of one log come in order
+        and one at a time. Raises Unavailable when the outcome is unknown (recover, then commit
+        again), Overloaded when there is no room now (likewise), Rejected when these rows can never
+        be stored. Cancelling leaves the outcome unknown.
+        """
+        ...
+
+
+class QueryBackend(Protocol):
+    """Answers plans; refuses what it cannot answer exactly, never approximates."""
+
+    def run(self, plan: Plan) -> AsyncIterator[pa.RecordBatch]:
+        """
+        Yield the answer in batches; at least one, which carries the columns.
+
+        Raises Rejected for a plan it cannot run or that broke a limit, Unavailable when the engine
+        does not answer. Closing the iterator ends the query.
+        """
+        ...
