@@ -13,7 +13,7 @@ class AuraError(Exception):
     """A verdict with a message that a user may read."""
 
 
-class Rejected(AuraError):
+class Rejected(AuraError):  # noqa: N818 - a verdict, named as one
     """The same input always fails; repeating it is useless."""
 
 
@@ -21,7 +21,7 @@ class TooLarge(Rejected):
     """The input is longer than a configured limit: HTTP 413, RESOURCE_EXHAUSTED."""
 
 
-class Overloaded(AuraError):
+class Overloaded(AuraError):  # noqa: N818
     """There is no room now; the same input may succeed after `retry_s`."""
 
     def __init__(self, message: str, retry_s: int = 1) -> None:
@@ -29,7 +29,7 @@ class Overloaded(AuraError):
         self.retry_s = retry_s
 
 
-class Unavailable(AuraError):
+class Unavailable(AuraError):  # noqa: N818
     """A dependency did not answer; the outcome of what was asked is unknown."""
 
     def __init__(self, message: str, retry_s: int = 1) -> None:

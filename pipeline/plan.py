@@ -12,7 +12,7 @@ from pipeline.signal import Signal
 
 
 class Level(StrEnum):
-    """Where an attribute stands; `ANY` is record, then resource, then scope."""
+    """Where an attribute stands; `ANY` is record, resource and scope."""
 
     ANY = "any"
     RESOURCE = "resource"
@@ -22,7 +22,13 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A stored column of the signal (`COLUMNS` in `query/language/check.py` maps the names)."""
+    """
+    A column of `schema.SCHEMAS[signal]`, or one that is derived.
+
+    Derived: `service_name` (text of the resource's `service.name`, else empty), `scope_name`,
+    `scope_version`; of spans `duration_ns` (0 where the end is before the start); of points `value`
+    (whichever is set; where none is, no comparison holds).
+    """
 
     name: str
 
@@ -58,9 +64,11 @@ class Compare:
     """
     A comparison of a field with a value.
 
-    With a string, `=` compares the value's text form and `<` its text; with a number or a bool the
-    value is compared as such, and values that are no number do not match. A record without the
-    attribute matches no comparison, `!=` included.
+    With a string, the value's text form is compared; with a number or a bool the value is compared
+    as such, and values of other types do not match. An attribute's comparison holds when it does
+    for one of the values that its key has at the level (at any: at all of them); `!=` when there
+    is a value and `=` does not hold. So a record without the attribute matches no comparison, `!=`
+    included. Nothing is null: `Not` is exact.
     """
 
     field: Field

@@ -1,8 +1,8 @@
 """The seams: what the machinery asks of a bus, a processor, a store and a query backend."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import pyarrow as pa
@@ -34,7 +34,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message as the bus holds it: its sequence there, and the bus's own time of it."""
+    """
+    A message as the bus holds it: its sequence there, and the bus's own time of it.
+
+    What somebody else put there and cannot be read is delivered as it is, with `accepted` = -1.
+    """
 
     sequence: int
     stored_ns: int
@@ -47,8 +51,8 @@ class LogState:
     What a log of the bus holds.
 
     `identity` differs between two logs that were created apart (a recreated stream). `last` is the
-    last sequence ever given, 0 in a new log; `first` the oldest that is still there, `last` + 1 when
-    none is.
+    last sequence ever given, 0 in a new log; `first` the oldest that is still there, `last` + 1
+    when none is.
     """
 
     identity: str
@@ -108,7 +112,8 @@ class Bus(Protocol):
         """
         Keep a message that cannot be stored, with its reason, in the dead-letter log.
 
-        Idempotent by signal, partition and position. Returns once it is on disk; raises Unavailable.
+        Idempotent by signal, partition and position. Returns once it is on disk; raises
+        Unavailable.
         """
         ...
 
@@ -141,8 +146,10 @@ class Decoder(Protocol):
 class Processor(Protocol):
     """A pure step of the chain: same signal and tenant out, never more work than the batch."""
 
-    drops: Literal["filtered", "sampled"]
-    """What the ledger calls the records that this step takes out."""
+    @property
+    def drops(self) -> Literal["filtered", "sampled"]:
+        """What the ledger calls the records that this step takes out."""
+        ...
 
     def __call__(self, batch: Batch) -> Batch:
         """Return the batch to go on with; it may be smaller or empty. No I/O, no mutation."""
@@ -166,32 +173,37 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Consecutive messages of one log, decoded and processed: what is committed at once."""
+class Commit:
+    """
+    A commit record: which messages of a log are stored, and how to know them again.
 
-    signal: Signal
-    partition: int
+    `first` and `last` are sequences, both included. `first_stored_ns` and `last_stored_ns` are the
+    smallest and largest of the bus's times of these messages, `committed_ns` that of `last`. `log`
+    is the `LogState.identity` of the log that they came from.
+    """
+
     epoch: int
     first: int
     last: int
     first_stored_ns: int
     last_stored_ns: int
+    committed_ns: int
     log: str
-    """`LogState.identity` of the log that the messages came from."""
-    batches: Sequence[Batch]
-    counts: Mapping[str, Counts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Commit:
-    """A commit record, as far as it tells where a log stands."""
+class Group:
+    """
+    Consecutive messages of one log, decoded and processed: what is committed at once.
 
-    epoch: int
-    first: int
-    last: int
-    first_stored_ns: int
-    last_stored_ns: int
-    log: str
+    At most one batch a tenant; `counts` is the ledger by tenant, of those without a batch as well.
+    """
+
+    signal: Signal
+    partition: int
+    commit: Commit
+    batches: Sequence[Batch]
+    counts: Mapping[str, Counts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +211,11 @@ class Recovery:
     """
     What a store holds of one signal and partition.
 
-    `commits`: the newest commit records, newest first, at least one if there is any and otherwise
-    as many as the replay window needs. `present`: for the store's own use, what a killed commit
-    left above the newest record.
+    `last`: the newest commit record. `present`: for the store's own use, what an unfinished commit
+    left above it.
     """
 
-    commits: Sequence[Commit] = ()
+    last: Commit | None = None
     present: Any = None
 
 
@@ -215,6 +226,12 @@ class Store(Protocol):
 
     async def recover(self, signal: Signal, partition: int) -> Recovery:
         """Look up where a log stands and what an unfinished commit left; raises Unavailable."""
+        ...
+
+    async def history(
+        self, signal: Signal, partition: int, first: int, last: int
+    ) -> Sequence[Commit]:
+        """Return the commit records of any epoch that touch these; raises Unavailable."""
         ...
 
     async def commit(self, group: Group, recovery: Recovery) -> None:
@@ -232,7 +249,7 @@ class Store(Protocol):
 class QueryBackend(Protocol):
     """Answers plans; refuses what it cannot answer exactly, never approximates."""
 
-    def run(self, plan: Plan) -> AsyncIterator[pa.RecordBatch]:
+    def run(self, plan: Plan) -> AsyncGenerator[pa.RecordBatch, None]:
         """
         Yield the answer in batches; at least one, which carries the columns.
 

@@ -17,9 +17,9 @@ type  arm       text
 7     bytes     standard base64, padded
 ====  ========  ==========================================================================
 
-Inside JSON: no value is ``null``; an int is a JSON number without ``.`` and ``e``, a double one with
-either; ``{"$bytes": "…"}`` holds base64 and ``{"$double": "NaN"}`` what JSON has no number for. A
-map whose only key starts with ``$`` is wrapped as ``{"$map": {…}}``, so that nothing is ambiguous.
+Inside JSON: no value is ``null``; an int is a JSON number without ``.`` and ``e``, a double one
+with either; ``{"$bytes": "…"}`` holds base64 and ``{"$double": "NaN"}`` what JSON has no number
+for. A map whose only key starts with ``$`` is wrapped as ``{"$map": {…}}``: nothing is ambiguous.
 """
 
 import base64
@@ -49,7 +49,7 @@ class Map(tuple[tuple[str, "Value"], ...]):
     __slots__ = ()
 
 
-Value: TypeAlias = "None | str | bool | int | float | list[Value] | Map | bytes"
+Value: TypeAlias = "str | bool | int | float | list[Value] | Map | bytes | None"
 Attribute: TypeAlias = "tuple[str, int, str]"
 """A key, its value's type and its value's text: one element of an attributes column."""
 

@@ -1,0 +1,46 @@
+# Thin and present everywhere: each target prints what it runs. `make run` and `make test` work on a
+# fresh checkout with nothing set up before.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: run test check lint types arch wheel bench golden pin clean
+
+run: $(READY) ## everything in one process: embedded NATS and chdb
+	$(BIN)/aura up
+
+test: $(READY) ## every test that has what it needs on this machine
+	$(BIN)/pytest
+
+check: $(READY) lint types arch wheel
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+arch: $(READY)
+	$(BIN)/lint-imports
+
+wheel: $(READY) ## the built wheel, in an environment of its own, outside the checkout
+	sh tests/wheel.sh
+
+bench: $(READY) ## CPU-seconds per million records, beside the bare insert
+	$(BIN)/python -m tests.bench.path
+
+golden: $(READY) ## write the snapshots anew
+	AURA_GOLDEN=write $(BIN)/pytest tests/golden tests/unit/query
+
+pin: $(READY) ## write constraints.txt from what is installed
+	$(BIN)/pip freeze --exclude-editable | grep -v '^aura' > constraints.txt
+
+clean:
+	rm -rf .venv build *.egg-info
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Aura needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $(READY)

@@ -1,0 +1,1 @@
+"""Aura: the wiring. Only this package knows all parts; nothing imports it."""

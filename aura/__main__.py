@@ -1,0 +1,5 @@
+"""`python -m aura`."""
+
+from aura.command import main
+
+main()

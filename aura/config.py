@@ -1,0 +1,84 @@
+"""All settings of Aura, each package's under its name; `config.yaml` is the reference."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from otlp.config import IngestorConfig, host_and_port
+from pipeline import processors
+from pipeline.bus import BusConfig
+from pipeline.config import ChainConfig, RouterConfig
+from pipeline.signal import Signal
+from query.config import Config as QueryConfig
+from storage.config import StorageConfig
+
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+class AuthConfig(BaseModel):
+    """`auth`: who may come in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mode: Literal["", "none"] = Field(
+        "", description="none: take anybody, also on addresses that other machines reach"
+    )
+
+
+class LogConfig(BaseModel):
+    """`log`: what Aura says about itself, on stderr."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least severity that is worth a line"
+    )
+    format: Literal["auto", "json", "text"] = Field(
+        "auto", description="auto: text on a terminal, else JSON"
+    )
+
+
+class Config(BaseModel):
+    """Everything that a user may set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: Path = Field(
+        Path("data"), description="Folder of all that is embedded; one Aura at a time"
+    )
+    ingestor: IngestorConfig = Field(default_factory=IngestorConfig)
+    bus: BusConfig = Field(default_factory=BusConfig)
+    router: RouterConfig = Field(default_factory=RouterConfig)
+    pipeline: ChainConfig = Field(default_factory=ChainConfig)
+    storage: StorageConfig = Field(default_factory=StorageConfig)
+    query: QueryConfig = Field(default_factory=QueryConfig)
+    auth: AuthConfig = Field(default_factory=AuthConfig)
+    log: LogConfig = Field(default_factory=LogConfig)
+
+    @model_validator(mode="after")
+    def _chains(self) -> Self:
+        for signal in Signal:
+            try:
+                processors.check(self.pipeline.of(signal), signal)
+            except ValueError as error:
+                first = str(error).splitlines()[0]
+                raise ValueError(f"pipeline.{first}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _private(self) -> Self:
+        listeners = {
+            "ingestor.grpc": self.ingestor.grpc,
+            "ingestor.http": self.ingestor.http,
+            "ingestor.api": self.ingestor.api,
+            "query.listen": self.query.listen,
+        }
+        for name, address in listeners.items():
+            host, _ = host_and_port(address)
+            if self.auth.mode != "none" and host not in _LOOPBACK:
+                raise ValueError(
+                    f"{name}: other machines reach {address}, and nobody is asked for a key: "
+                    "write auth.mode: none if that is what you want"
+                )
+        return self

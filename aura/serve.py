@@ -1,0 +1,157 @@
+"""The program on one page: open the parts of the chosen roles, join them, serve, close.
+
+What is downstream opens first, so that leaving closes what is upstream first and loses nothing.
+"""
+
+import asyncio
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from enum import StrEnum
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+from aura.config import Config
+from otlp.codec import Decoder
+from otlp.config import host_and_port
+from otlp.door import Door
+from otlp.receivers.grpc import GrpcReceiver
+from otlp.receivers.http import HttpReceiver
+from otlp.receivers.metrics import Metrics
+from pipeline import probes, processors
+from pipeline.bus import open_bus
+from pipeline.errors import Setup
+from pipeline.folder import DataFolder
+from pipeline.meters import RouterMeters
+from pipeline.ports import Bus, QueryBackend, Store
+from pipeline.prepare import Preparation
+from pipeline.signal import Signal
+from pipeline.window import TimeWindow
+from pipeline.worker import Limits, Worker
+from query.api import answers, http
+from query.engine import Engine
+from storage import open_store
+
+Tell = Callable[[str], None]
+
+
+class Role(StrEnum):
+    """What a process does."""
+
+    INGESTOR = "ingestor"
+    ROUTER = "router"
+    QUERY = "query"
+
+
+async def serve(config: Config, roles: frozenset[Role], stopped: asyncio.Event, tell: Tell) -> None:
+    """Run the roles until `stopped` is set, telling a person where to send and look."""
+    started = time.monotonic()
+    async with AsyncExitStack() as up:
+        folder = up.enter_context(DataFolder(config.data))
+        # Engines leave temporary files behind when they are killed; this folder is emptied.
+        tempfile.tempdir = os.environ["TMPDIR"] = str(folder.tmp)
+        parts = Parts(up, config)
+        if roles & {Role.ROUTER, Role.QUERY}:
+            store = await up.enter_async_context(open_store(config.storage, folder.path))
+        if roles & {Role.ROUTER, Role.INGESTOR}:
+            bus = await up.enter_async_context(open_bus(config.bus, folder))
+            parts.checks["bus"] = lambda: _answers(bus)
+        if Role.ROUTER in roles:
+            await parts.route(bus, store)
+        if Role.QUERY in roles:
+            await parts.ask(store)
+        if Role.INGESTOR in roles:
+            await parts.receive(bus)
+        for worker in parts.workers:
+            await worker.ready.wait()
+        for line in parts.lines:
+            tell(line)
+        tell(f"ready in {time.monotonic() - started:.1f} s, data in {folder.path}")
+        await stopped.wait()
+        tell("stopping: what was accepted is kept")
+
+
+class Parts:
+    """What has been opened so far; every method opens one role's parts on the stack."""
+
+    def __init__(self, up: AsyncExitStack, config: Config) -> None:
+        self.checks: dict[str, probes.Check] = {}
+        self.lines: list[str] = []
+        self.workers: list[Worker] = []
+        self._up = up
+        self._config = config
+        self._registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self._registry)
+
+    async def route(self, bus: Bus, store: Store) -> None:
+        """Start a worker for every log of the bus."""
+        config = self._config
+        meters = RouterMeters(self._registry)
+        limits = Limits(config.router, config.bus.replay_window)
+        window = TimeWindow(int(config.router.past * 10**9), int(config.router.future * 10**9))
+        for signal in sorted(store.signals):
+            chain = processors.build(config.pipeline.of(signal), signal)
+            for partition in range(config.bus.partitions):
+                prepare = Preparation(signal, partition, _decoder(signal, window), chain)
+                worker = Worker(bus, store, prepare, limits, meters)
+                await self._up.enter_async_context(worker)
+                self.workers.append(worker)
+                self.checks[f"worker {signal} {partition}"] = _ready(worker)
+
+    async def ask(self, store: QueryBackend) -> None:
+        """Serve the query API."""
+        engine = Engine(store, self._config.query.limits)
+        address = await self._web("query.listen", self._config.query.listen, http.routes(engine))
+        self.lines.append(f"look   http://{address}/v1/logs  /v1/traces  /v1/metrics")
+
+    async def receive(self, bus: Bus) -> None:
+        """Serve the doors."""
+        config = self._config.ingestor
+        door = Door(
+            bus.publish,
+            config,
+            message_bytes_max=self._config.bus.message_bytes_max,
+            metrics=Metrics(self._registry),
+        )
+        await self._up.enter_async_context(door)
+        await self._web("ingestor.api", config.api, [])
+        grpc = await self._up.enter_async_context(GrpcReceiver(config, door))
+        http = await self._up.enter_async_context(HttpReceiver(config, door))
+        self.lines.append(f"send   OTLP/gRPC to {grpc.address}, OTLP/HTTP to http://{http.address}")
+
+    async def _web(self, setting: str, address: str, routes: list[web.RouteDef]) -> str:
+        """Listen for HTTP, with health and metrics beside the routes; return the address."""
+        app = web.Application(middlewares=[answers.errors])
+        app.add_routes([*routes, *probes.routes(self.checks, self._registry)])
+        runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=5.0
+        )
+        await runner.setup()
+        self._up.push_async_callback(runner.cleanup)
+        host, port = host_and_port(address)
+        try:
+            await web.TCPSite(runner, host or None, port).start()
+        except OSError as error:
+            reason = error.strerror or error
+            raise Setup(f"{setting}: cannot listen on {address}: {reason}") from error
+        return "{}:{}".format(*runner.addresses[0][:2])
+
+
+def _decoder(signal: Signal, window: TimeWindow) -> Callable[[], Decoder]:
+    return lambda: Decoder(signal, window)
+
+
+def _ready(worker: Worker) -> probes.Check:
+    async def check() -> bool:
+        return worker.ready.is_set()
+
+    return check
+
+
+async def _answers(bus: Bus) -> bool:
+    await bus.state(Signal.TRACES, 0)
+    return True

@@ -1,0 +1,76 @@
+"""What the user says about the ingestor."""
+
+import re
+from typing import Annotated, Final, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from pipeline.units import Seconds, Size
+
+_ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9._-]*):([0-9]{1,5})", re.ASCII)
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """Split "host:port"; an empty host means every interface, port 0 one of the system's choice."""
+    match = _ADDRESS.fullmatch(address)
+    if match is None or int(match[2]) > 65535:
+        raise ValueError(f'"{address}" is not an address such as "127.0.0.1:4317" or ":4317"')
+    return match[1].strip("[]"), int(match[2])
+
+
+def _checked(address: str) -> str:
+    host_and_port(address)
+    return address
+
+
+Address = Annotated[str, AfterValidator(_checked)]
+"""A setting "host:port" to listen on."""
+
+
+class IngestorConfig(BaseModel):
+    """`ingestor`: where telemetry comes in, and how much of it may be in memory."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    grpc: Address = Field("127.0.0.1:4317", description="Where OTLP/gRPC listens")
+    http: Address = Field("127.0.0.1:4318", description="Where OTLP/HTTP listens")
+    api: Address = Field(
+        "127.0.0.1:8080", description="Where the ingestor's health, metrics and plain JSON listen"
+    )
+    request_bytes_max: Size = Field(
+        64 * 2**20,
+        gt=0,
+        le=2**31 - 1,
+        description="The largest request, as sent and again as decompressed",
+    )
+    in_flight_bytes_max: Size = Field(
+        256 * 2**20,
+        gt=0,
+        description="Bytes of all unanswered requests together; beyond it senders are to come back",
+    )
+    join_bytes_max: Size = Field(
+        2**20, description="Bytes up to which waiting small requests share one bus message"
+    )
+    publishes_max: int = Field(
+        4,
+        ge=1,
+        le=1000,
+        description="Unacknowledged messages of one signal and tenant; meanwhile requests gather",
+    )
+    read_timeout_s: Seconds = Field(
+        30.0, gt=0, description="How long a sender may take to deliver a request's body"
+    )
+    stop_timeout_s: Seconds = Field(
+        10.0, description="How long a stop waits for the requests that are under way"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        # A request and what it is turned into are in memory side by side for a moment. With less
+        # room the largest request would be told to come back for ever.
+        if self.in_flight_bytes_max < 2 * self.request_bytes_max:
+            raise ValueError(
+                f"in_flight_bytes_max ({self.in_flight_bytes_max}) must be at least twice "
+                f"request_bytes_max ({self.request_bytes_max})"
+            )
+        return self

@@ -1,0 +1,167 @@
+"""The door: what every receiver hands a request to, and what its answer rests on."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+from otlp.codec.validate import Checked, Part, validate
+from otlp.config import IngestorConfig
+from otlp.receivers.budget import Budget, Room
+from otlp.receivers.join import STOPPING, Broken, Joiner, Limits, Load, Shared
+from otlp.receivers.metrics import Metrics
+from pipeline.errors import AuraError, Unavailable
+from pipeline.ports import Message
+from pipeline.signal import Signal
+
+Validate = Callable[[Signal, bytes, int], Checked]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How many records are kept and how many were refused, and a sentence on why."""
+
+    accepted: int
+    refused: int
+    message: str
+
+
+class Door:
+    """
+    Checks requests record by record and answers once the bus has them on disk.
+
+    Memory is bounded: what all unanswered requests hold together is at most
+    `config.in_flight_bytes_max`; nothing queues beyond it. An async context manager; leaving it is
+    `close`.
+    """
+
+    def __init__(
+        self,
+        publish: Callable[[Signal, Message], Awaitable[None]],
+        config: IngestorConfig,
+        *,
+        message_bytes_max: int,
+        metrics: Metrics,
+        clock_ns: Callable[[], int] = time.time_ns,
+        validate: Validate = validate,
+    ) -> None:
+        self.metrics = metrics
+        self.closed = False
+        self._config = config
+        self._message_bytes_max = message_bytes_max
+        self._validate = validate
+        self._budget = Budget(config.in_flight_bytes_max)
+        limits = Limits(min(config.join_bytes_max, message_bytes_max), config.publishes_max)
+        self._shared = Shared(publish, limits, clock_ns, self._budget, metrics)
+        self._joiners: dict[tuple[Signal, str], Joiner] = {}
+        metrics.watch(lambda: self._budget.taken)
+
+    @property
+    def in_flight_bytes(self) -> int:
+        """The bytes that unanswered requests hold."""
+        return self._budget.taken
+
+    def room(self) -> Room:
+        """
+        Return the place of one request in the budget, to be entered before its body is read.
+
+        Raises Unavailable once the door is closed; entering raises Overloaded.
+        """
+        if self.closed:
+            raise Unavailable(STOPPING)
+        return Room(self._budget)
+
+    async def admit(
+        self, signal: Signal, tenant: str, payload: bytes, room: Room | None = None
+    ) -> Outcome:
+        """
+        Check an Export…ServiceRequest, and return once the bus acknowledged all that it keeps.
+
+        `room` holds the bytes of the payload already; without one they are taken here. A request
+        with refused records is a success, also when nothing is left of it. Raises Rejected for
+        bytes that are no such request, Overloaded when there is no room here or in the bus,
+        Unavailable when the bus does not answer or the door is closed, Broken for a bug. After an
+        error, parts of a large request may be in the bus; sending it again is right.
+
+        Cancelling gives up the answer only: what was joined with other requests is published, and
+        the budget has its bytes back when that is done.
+        """
+        if room is None:
+            with self.room() as own:
+                own.take(len(payload))
+                return await self.admit(signal, tenant, payload, own)
+        checked = self._validate(signal, payload, self._message_bytes_max)
+        # A refused record is to be counted in the ledger even when nothing else is left.
+        parts = checked.parts or ((Part(b"", 0),) if checked.refused else ())
+        room.resize(sum(len(part.payload) for part in parts))
+        if self.closed:
+            raise Unavailable(STOPPING)
+        size = len(payload)
+        del payload
+        loads = self._join(signal, tenant, parts, checked.refused, room)
+        await self._published(loads, checked.accepted)
+        self.metrics.admitted(signal, size, checked.accepted, checked.reasons)
+        return Outcome(checked.accepted, checked.refused, checked.message)
+
+    async def close(self) -> None:
+        """
+        Admit nothing more and finish what is under way, for at most `stop_timeout_s`.
+
+        What is not acknowledged by then is answered Unavailable. Safe to call twice.
+        """
+        self.closed = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._config.stop_timeout_s):
+                await self._idle()
+        for task in self._shared.tasks:
+            task.cancel()
+        await self._idle()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def _join(
+        self, signal: Signal, tenant: str, parts: tuple[Part, ...], refused: int, room: Room
+    ) -> list[Load]:
+        if not parts:
+            return []
+        key = signal, tenant
+        joiner = self._joiners.get(key)
+        if joiner is None:
+            # It is forgotten when idle: tenants come and go, and nobody bounds their number.
+            forget = partial(self._joiners.pop, key)
+            joiner = self._joiners[key] = Joiner(signal, tenant, self._shared, forget)
+        loads = []
+        for part in parts:
+            room.hand_over(len(part.payload))
+            loads.append(joiner.add(part.payload, part.records, refused))
+            refused = 0  # counted once, with the first part
+        return loads
+
+    async def _idle(self) -> None:
+        while self._shared.tasks:
+            await asyncio.wait(self._shared.tasks)
+            await asyncio.sleep(0)  # for what a task that is done has yet to say
+
+    @staticmethod
+    async def _published(loads: list[Load], accepted: int) -> None:
+        try:
+            for load in loads:
+                await load.published()
+        except (AuraError, Broken):
+            # Refusing needs no bus: the client must not send such records again, so it is told so
+            # although the ledger misses their number (which both sides of its balance then lack).
+            if accepted:
+                raise

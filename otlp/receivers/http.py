@@ -1,0 +1,189 @@
+"""OTLP over HTTP: protobuf and JSON, plain and gzip (port 4318)."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from time import perf_counter
+from types import TracebackType
+from typing import Final, Self
+
+from aiohttp import web
+from grpc import StatusCode
+
+from otlp.codec.json import from_json
+from otlp.config import IngestorConfig, host_and_port
+from otlp.door import Door, Outcome
+from otlp.receivers import listen, status, success
+from otlp.receivers.budget import Room
+from otlp.receivers.inflate import INFLATERS, Body
+from otlp.receivers.status import Answer, Refusal
+from pipeline.errors import Overloaded, Rejected
+from pipeline.ports import DEFAULT_TENANT
+from pipeline.signal import Signal
+
+PROTOBUF: Final = "application/x-protobuf"
+JSON: Final = "application/json"
+SIGNALS: Final = {f"/v1/{signal}": signal for signal in Signal}
+PATHS: Final = ", ".join(SIGNALS)
+LINGER_S: Final = 2.0
+"""How long a refused body is read and thrown away, so that its sender comes to read the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a request's head says: the signal, the body's form, and how it is compressed."""
+
+    signal: Signal
+    as_json: bool
+    compression: str
+
+
+class HttpReceiver:
+    """
+    An HTTP listener in front of a door; an async context manager.
+
+    Entering listens, or raises Setup when the address is taken. Leaving stops accepting, lets the
+    requests that are under way be answered for at most `stop_timeout_s`, and closes.
+
+    A body is counted against the door's budget as it arrives, compressed and decompressed alike, so
+    slow senders hold only what they sent; nothing is published before a body is complete. A sender
+    that goes away is forgotten.
+    """
+
+    def __init__(self, config: IngestorConfig, door: Door) -> None:
+        self._config = config
+        self._door = door
+        self._runner: web.ServerRunner | None = None
+        self.address = ""
+        """The address that is listened on, with the port that was given out."""
+
+    async def __aenter__(self) -> Self:
+        # aiohttp writes a line with a traceback for every request that is no HTTP, and anybody can
+        # fill a disk that way; what fails behind its parser is logged by `status`.
+        quiet = logging.Logger("quiet", logging.CRITICAL)
+        # The low-level server: no routes, no middleware, and none of their answers in HTML.
+        # Decompression is ours, so that the limits hold before and after it.
+        server = web.Server(
+            self._serve,
+            auto_decompress=False,
+            access_log=None,
+            logger=quiet,
+            read_bufsize=2**16,
+            lingering_time=LINGER_S,
+        )
+        runner = web.ServerRunner(server, shutdown_timeout=self._config.stop_timeout_s)
+        await runner.setup()
+        host, port = host_and_port(self._config.http)
+        try:
+            await web.TCPSite(runner, host or None, port, backlog=1024).start()
+        except OSError as error:
+            await runner.cleanup()
+            raise listen.taken("http", self._config.http, error) from error
+        self._runner = runner
+        self.address = listen.joined(*runner.addresses[0][:2])
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        started = perf_counter()
+        signal = SIGNALS.get(request.path.rstrip("/"))
+        media_type = _media_type(request)
+        try:
+            ask = _ask(request, signal, media_type)
+            outcome = await self._take(request, ask)
+        except ConnectionError:
+            raise  # the sender is gone: nobody is there to be answered
+        except Exception as error:  # noqa: BLE001 - every failure has an answer, and none is HTML
+            response = _failure(error, media_type)
+        else:
+            response = _success(ask, outcome)
+        seconds = perf_counter() - started
+        self._door.metrics.answered("http", signal, str(response.status), seconds)
+        return response
+
+    async def _take(self, request: web.BaseRequest, ask: Ask) -> Outcome:
+        with self._door.room() as room:
+            try:
+                async with asyncio.timeout(self._config.read_timeout_s):
+                    body = await self._read(request, ask, room)
+            except TimeoutError as error:
+                raise Overloaded(
+                    f"the body did not arrive within {self._config.read_timeout_s:g} s"
+                ) from error
+            if ask.as_json:
+                payload = from_json(ask.signal, body)
+                del body
+                room.resize(len(payload))
+            else:
+                payload = body
+            return await self._door.admit(ask.signal, DEFAULT_TENANT, payload, room)
+
+    async def _read(self, request: web.BaseRequest, ask: Ask, room: Room) -> bytes:
+        body = Body(INFLATERS[ask.compression](), self._config.request_bytes_max, room)
+        body.expect(request.content_length or 0)
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            # curl asks before it sends a large body: it is told only once there is room.
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            request.writer.output_size = 0
+        try:
+            async for chunk in request.content.iter_any():
+                body.feed(chunk)
+        except web.RequestPayloadError as error:
+            raise Rejected(f"the body is not framed as HTTP says: {error}") from error
+        return body.finish()
+
+
+def _ask(request: web.BaseRequest, signal: Signal | None, media_type: str) -> Ask:
+    """Read what a request asks for; raises Refusal for what nobody serves here."""
+    if signal is None:
+        text = f"nothing is at {request.path}; OTLP/HTTP is sent to {PATHS}"
+        raise _refusal(StatusCode.UNIMPLEMENTED, 404, text)
+    if request.method != "POST":
+        text = f"{request.method} is not served here; OTLP/HTTP is sent with POST"
+        raise _refusal(StatusCode.INVALID_ARGUMENT, 405, text, {"Allow": "POST"})
+    if media_type not in {PROTOBUF, JSON}:
+        text = f'Content-Type "{media_type}" is not taken; send {PROTOBUF} or {JSON}'
+        raise _refusal(StatusCode.INVALID_ARGUMENT, 415, text)
+    compression = request.headers.get("Content-Encoding", "").strip().lower()
+    if compression not in INFLATERS:
+        text = f"unsupported Content-Encoding: {compression}"
+        raise _refusal(StatusCode.INVALID_ARGUMENT, 400, text)
+    return Ask(signal, media_type == JSON, compression)
+
+
+def _media_type(request: web.BaseRequest) -> str:
+    """Return the bare media type, as answers repeat it; empty where there is none."""
+    return request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+def _success(ask: Ask, outcome: Outcome) -> web.Response:
+    # A header of ours, not `content_type=`: a Collector reads the body only when the type is bare.
+    if ask.as_json:
+        return web.Response(body=success.json(ask.signal, outcome), headers={"Content-Type": JSON})
+    body = success.protobuf(ask.signal, outcome)
+    return web.Response(body=body, headers={"Content-Type": PROTOBUF})
+
+
+def _failure(error: Exception, media_type: str) -> web.Response:
+    told = status.answer(error)
+    as_json = media_type != PROTOBUF
+    headers = {"Content-Type": JSON if as_json else PROTOBUF}
+    if told.retry_s is not None:
+        headers["Retry-After"] = str(told.retry_s)
+    if isinstance(error, Refusal):
+        headers |= error.headers
+    return web.Response(status=told.http, body=status.body(told, as_json=as_json), headers=headers)
+
+
+def _refusal(
+    code: StatusCode, http: int, message: str, headers: dict[str, str] | None = None
+) -> Refusal:
+    return Refusal(Answer(code, http, status.printable(message)), headers)

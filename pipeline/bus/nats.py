@@ -1,0 +1,189 @@
+"""The bus on NATS JetStream."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import count
+from typing import Final, Self
+from uuid import uuid4
+
+import nats.errors
+
+from pipeline.bus import streams
+from pipeline.bus.config import HEADERS_BYTES_MAX, BusConfig
+from pipeline.bus.connection import Connection
+from pipeline.bus.reader import NatsReader
+from pipeline.bus.verdicts import NO_MESSAGE, WRONG_LAST_SEQUENCE, RefusalError, checked, verdicts
+from pipeline.bus.wire import Codec
+from pipeline.errors import Overloaded, Setup, TooLarge, Unavailable
+from pipeline.ports import LogState, Message
+from pipeline.position import Position
+from pipeline.signal import Signal
+
+CONNECT_WAIT_S: Final = 15
+REASON: Final = "Aura-Reason"
+CUT_FROM: Final = "Aura-Cut-From"
+REASON_LENGTH_MAX: Final = 1000
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+
+
+class NatsBus:
+    """
+    A `Bus` on JetStream: a stream for each signal and partition.
+
+    `has_room` says whether the disk takes more, where the server is ours and its disk known.
+
+    Two connections: a megabyte on its way to a reader must not stand before an acknowledgement.
+    Bounds: `publishes_max` publishes under way, each holding its compressed payload; two pulls held
+    by each reader (`reader.PULL_BYTES`).
+    """
+
+    def __init__(
+        self,
+        config: BusConfig,
+        servers: list[str],
+        names: Callable[[], str] = lambda: f"aura_{uuid4().hex}",
+        connect_wait_s: float = CONNECT_WAIT_S,
+        has_room: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._has_room = has_room
+        self._connect_wait_s = connect_wait_s
+        self.partitions = config.partitions
+        self._config = config
+        self._names = names
+        self._codec = Codec()
+        self._turns = {signal: count() for signal in Signal}
+        self._places = asyncio.Semaphore(config.publishes_max)
+        self._closing = AsyncExitStack()
+        timeout_s = config.publish_timeout_s
+        self._writing = Connection(servers, "aura writing", timeout_s, self._prepare)
+        self._reading = Connection(servers, "aura reading", timeout_s)
+
+    async def __aenter__(self) -> Self:
+        """Connect and bring the streams up to date; raises Setup."""
+        async with AsyncExitStack() as opening:
+            for connection in (self._writing, self._reading):
+                await opening.enter_async_context(connection)
+                await connection.open(self._connect_wait_s)
+            needed = self._config.message_bytes_max + HEADERS_BYTES_MAX
+            if self._writing.message_bytes_max < needed:
+                raise Setup(
+                    f"bus.message_bytes_max: {self._config.message_bytes_max} needs a NATS server "
+                    f"with max_payload {needed}, this one has {self._writing.message_bytes_max}"
+                )
+            self._closing = opening.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._closing.aclose()
+
+    async def publish(self, signal: Signal, message: Message) -> None:
+        """
+        Append a message, as `ports.Bus` says.
+
+        Waits for a place among `publishes_max` no longer than for an acknowledgement; without one
+        it raises Overloaded, and the message is surely not there.
+        """
+        size = len(message.payload)
+        if size > self._config.message_bytes_max:
+            raise TooLarge(
+                f"{size} bytes; bus.message_bytes_max is {self._config.message_bytes_max}"
+            )
+        if not self._has_room():
+            raise Overloaded("the disk of the bus is nearly full (bus.disk_reserve)")
+        try:
+            async with asyncio.timeout(self._config.publish_timeout_s):
+                await self._places.acquire()
+        except TimeoutError as error:
+            raise Overloaded("too many publishes wait for the bus") from error
+        try:
+            partition = next(self._turns[signal]) % self.partitions
+            headers, data = self._codec.pack(message)
+            stream, subject = streams.name(signal, partition), streams.subject(signal, partition)
+            with verdicts(publishing=True):
+                await self._append(stream, subject, data, headers)
+        finally:
+            self._places.release()
+
+    @asynccontextmanager
+    async def read(self, signal: Signal, partition: int, after: int) -> AsyncIterator[NatsReader]:
+        """Read from the first message whose sequence is above `after`; connects with `take`."""
+        stream = streams.name(signal, partition)
+        reader = NatsReader(self._reading, self._codec, stream, after, self._names())
+        try:
+            yield reader
+        finally:
+            await reader.close()
+
+    async def state(self, signal: Signal, partition: int) -> LogState:
+        """Return what the log holds; raises Unavailable."""
+        with verdicts():
+            return await streams.state(self._reading, streams.name(signal, partition))
+
+    async def stored_ns(self, signal: Signal, partition: int, sequence: int) -> int | None:
+        """Return the time of a message, or None when it is not there; raises Unavailable."""
+        with verdicts():
+            try:
+                # A direct get would be cheaper, but a replica that lags answers it, too.
+                answer = await self._reading.request(
+                    f"STREAM.MSG.GET.{streams.name(signal, partition)}", {"seq": sequence}
+                )
+            except RefusalError as error:
+                if error.code == NO_MESSAGE:
+                    return None
+                raise
+        return streams.time_ns(answer["message"]["time"])
+
+    async def bury(
+        self, signal: Signal, partition: int, position: Position, message: Message, reason: str
+    ) -> None:
+        """
+        Keep a message in the stream of dead letters, as `ports.Bus` says.
+
+        Once for each position while the letter is there: the server itself refuses a second
+        message on its subject. A payload above `message_bytes_max`, which no Aura published, is
+        cut to it; the header Aura-Cut-From tells its length.
+        """
+        kept = message.payload[: self._config.message_bytes_max]
+        cut = Message(message.tenant, kept, message.accepted, message.refused, message.arrived_ns)
+        headers, data = self._codec.pack(cut)
+        headers[REASON] = _CONTROL.sub(" ", reason)[:REASON_LENGTH_MAX]
+        headers["Nats-Expected-Last-Subject-Sequence"] = "0"
+        if len(kept) < len(message.payload):
+            headers[CUT_FROM] = str(len(message.payload))
+        subject = streams.letter_subject(signal, partition, position)
+        with verdicts():
+            try:
+                await self._append(streams.DEAD_LETTERS, subject, data, headers)
+            except RefusalError as error:
+                if error.code != WRONG_LAST_SEQUENCE:
+                    raise
+
+    async def purge(self, signal: Signal, partition: int, below: int) -> None:
+        """Forget the messages whose sequence is below `below`; raises Unavailable."""
+        if below <= 1:
+            return  # JetStream takes 0 for "everything"
+        with verdicts():
+            await self._reading.request(
+                f"STREAM.PURGE.{streams.name(signal, partition)}", {"seq": below}
+            )
+
+    async def _append(
+        self, stream: str, subject: str, data: bytes, headers: dict[str, str]
+    ) -> None:
+        size = len(data) + sum(len(key) + 4 * len(value) + 4 for key, value in headers.items())
+        if size > self._writing.message_bytes_max:
+            # The server would answer by closing the connection under everybody else.
+            raise nats.errors.MaxPayloadError
+        try:
+            ack = checked(await self._writing.publish(subject, data, headers))
+        except nats.errors.NoRespondersError:
+            self._writing.renew()
+            raise
+        if ack.get("stream") != stream or ack.get("duplicate"):
+            raise Unavailable(f"{subject} was acknowledged as {dict(ack)}, not by {stream}")
+
+    async def _prepare(self, connection: Connection) -> None:
+        await streams.ensure(connection, self._config)

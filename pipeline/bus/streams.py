@@ -1,0 +1,109 @@
+"""The JetStream streams of the bus: their names, their settings, what they hold."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from pipeline.bus.config import BusConfig
+from pipeline.bus.connection import Connection
+from pipeline.bus.verdicts import STREAM_EXISTS, RefusalError
+from pipeline.errors import Setup
+from pipeline.ports import LogState
+from pipeline.position import Position
+from pipeline.signal import Signal
+
+DEAD_LETTERS: Final = "AURA_DEAD_LETTERS"
+FIXED: Final = ("subjects", "retention", "discard", "storage", "max_age", "max_msgs")
+"""Settings of a stream that Aura's promises rest on."""
+
+_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
+
+
+def name(signal: Signal, partition: int) -> str:
+    """Return the stream's name: one for each log, so that its sequences have no holes."""
+    return f"AURA_{signal.value.upper()}_{partition}"
+
+
+def subject(signal: Signal, partition: int) -> str:
+    """Return the one subject of a log's stream."""
+    return f"otlp.{signal.value}.{partition}"
+
+
+def letter_subject(signal: Signal, partition: int, position: Position) -> str:
+    """Return the subject of a dead letter: one for each position."""
+    return f"dead.{signal.value}.{partition}.{position.epoch}.{position.sequence}"
+
+
+async def ensure(connection: Connection, config: BusConfig) -> None:
+    """
+    Create the streams that are missing and bring the sizes of the others up to date.
+
+    Raises Setup when a stream of the same name is none of ours.
+    """
+    for signal in Signal:
+        for partition in range(config.partitions):
+            await _ensure(
+                connection,
+                {
+                    "name": name(signal, partition),
+                    "subjects": [subject(signal, partition)],
+                    # A full log refuses what is new. The other policy, and any max_age, would
+                    # drop messages that nobody has read.
+                    "discard": "new",
+                    "max_bytes": config.stream_bytes_max,
+                },
+                config.replicas,
+            )
+    letters = {
+        "name": DEAD_LETTERS,
+        "subjects": ["dead.>"],
+        "discard": "old",
+        "max_bytes": config.dead_letters_bytes_max,
+    }
+    await _ensure(connection, letters, config.replicas)
+
+
+async def _ensure(connection: Connection, own: Mapping[str, Any], replicas: int) -> None:
+    wanted = {
+        **own,
+        "retention": "limits",
+        "storage": "file",
+        "max_age": 0,
+        "max_msgs": -1,
+        "num_replicas": replicas,
+    }
+    stream = wanted["name"]
+    try:
+        await connection.request(f"STREAM.CREATE.{stream}", wanted)
+    except RefusalError as error:
+        if error.code != STREAM_EXISTS:
+            raise
+    else:
+        return
+    found = (await connection.request(f"STREAM.INFO.{stream}", {}))["config"]
+    for setting in FIXED:
+        if found.get(setting) != wanted[setting]:
+            raise Setup(
+                f"bus.url: the stream {stream} has {setting} {found.get(setting)!r} "
+                f"where Aura needs {wanted[setting]!r}"
+            )
+    await connection.request(f"STREAM.UPDATE.{stream}", {**found, **wanted})
+
+
+async def state(connection: Connection, stream: str) -> LogState:
+    """Return what a stream holds; its identity is the time of its creation, to the nanosecond."""
+    info = await connection.request(f"STREAM.INFO.{stream}", {})
+    last = int(info["state"]["last_seq"])
+    first = int(info["state"]["first_seq"]) if info["state"]["messages"] else last + 1
+    return LogState(str(info["created"]), first, last)
+
+
+def time_ns(text: str) -> int:
+    """Return the Unix nanoseconds of an RFC 3339 time; a datetime would lose the last three."""
+    match = _TIME.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a time")
+    zone = "+00:00" if match[3] == "Z" else match[3]
+    whole_s = int(datetime.fromisoformat(match[1] + zone).timestamp())
+    return whole_s * 10**9 + int((match[2] or "").ljust(9, "0"))

@@ -1,0 +1,67 @@
+"""The parameters of a question about records in a time range."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from multidict import MultiMapping
+
+from pipeline.plan import Condition
+from pipeline.signal import Signal
+from query.api import times
+from query.config import Limits
+from query.language.check import check
+from query.language.parse import parse
+from query.wrong import Wrong, shown
+
+RANGE: Final = ("start", "end", "limit", "q")
+"""What a list takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A time range in Unix nanoseconds (the end is not in it), a condition and a limit."""
+
+    start_ns: int
+    end_ns: int
+    limit: int
+    where: Condition | None
+
+
+def only(given: MultiMapping[str], known: tuple[str, ...]) -> None:
+    """Raise Wrong, naming it, for a parameter that is not known or given twice."""
+    for name in given:
+        if name not in known:
+            expected = f"known are {', '.join(known)}" if known else "there are none here"
+            raise Wrong(f"unknown parameter {shown(name)}; {expected}", name)
+        if len(given.getall(name)) > 1:
+            raise Wrong(f"{name} is given twice", name)
+
+
+def read(given: MultiMapping[str], signal: Signal, limits: Limits, now_ns: int) -> Range:
+    """
+    Return the range that the parameters ask for.
+
+    Without `end` it ends now, without `start` it is `limits.range` long, an empty one counts as not
+    given. Raises Wrong, which names the parameter, and for `q` the place in it.
+    """
+    only(given, RANGE)
+    end, start, limit = given.get("end"), given.get("start"), given.get("limit")
+    end_ns = times.parse(end, "end", now_ns) if end else now_ns
+    default_ns = max(0, end_ns - int(limits.range * times.SECOND_NS))
+    start_ns = times.parse(start, "start", now_ns) if start else default_ns
+    if start_ns >= end_ns:
+        raise Wrong(f"start ({times.text(start_ns)}) is not before end", "start")
+    return Range(
+        start_ns,
+        end_ns,
+        _limit(limit, limits) if limit else limits.rows,
+        check(parse(given.get("q", "")), signal),
+    )
+
+
+def _limit(value: str, limits: Limits) -> int:
+    # ASCII digits only: int() also reads "1_000", " 5 " and the digits of other scripts.
+    number = int(value) if value.isascii() and value.isdigit() and len(value) < 10 else 0
+    if not 1 <= number <= limits.rows_max:
+        raise Wrong(f"limit is between 1 and {limits.rows_max}, not {shown(value)}", "limit")
+    return number

@@ -1,0 +1,227 @@
+"""A group into ClickHouse: rows first, its commit record last.
+
+ClickHouse has no transaction: an insert is atomic for each part, one for each day that it touches.
+So a killed commit can leave some days of some tables. Every row carries its position; on the next
+start `present` looks up which (table, epoch, day, sequence) are there, and the replay leaves them
+out. Lists are written first: they may be written again without harm, and nothing may refer to a
+text or series that is not there.
+"""
+
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+
+from pipeline.ports import Commit, Group
+from pipeline.signal import Signal
+from storage import lists
+from storage.tables import DAY_NS, RECORD_TABLES, Keep, Tables, joined, record_tables
+
+Present = Mapping[tuple[str, int], frozenset[tuple[int, int]]]
+"""By table and epoch: the (day, sequence) that an unfinished commit left."""
+
+_INSERT: Final = {
+    "async_insert": "0",
+    "max_partitions_per_insert_block": "0",  # the door bounds the days that a group can touch
+}
+_COMMIT: Final = (
+    "epoch",
+    "first",
+    "last",
+    "first_stored_ns",
+    "last_stored_ns",
+    "committed_ns",
+    "log",
+)
+
+
+class Known:
+    """Rows that are in a list already, at most `size`: the least recently used is forgotten."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._rows: OrderedDict[Hashable, None] = OrderedDict()
+
+    def unknown(self, rows: Iterable[tuple[object, ...]]) -> list[tuple[object, ...]]:
+        """Return the rows that are not known, each once."""
+        found = []
+        for row in dict.fromkeys(rows):
+            if row in self._rows:
+                self._rows.move_to_end(row)
+            else:
+                found.append(row)
+        return found
+
+    def add(self, rows: Iterable[tuple[object, ...]]) -> None:
+        """Remember rows that have been written."""
+        self._rows.update(dict.fromkeys(rows))
+        while len(self._rows) > self._size:
+            self._rows.popitem(last=False)
+
+
+class Committer:
+    """Writes the groups of one log; used from one thread."""
+
+    def __init__(self, keep: Keep, known_max: int = 200_000) -> None:
+        self._keep = keep
+        self._known = Known(known_max)
+
+    def commit(self, client: Client, group: Group, present: Present) -> None:
+        """Write the rows that are not there yet, then the commit record."""
+        epoch = group.commit.epoch
+        tables = joined(
+            [record_tables(batch, epoch, group.partition, self._keep) for batch in group.batches]
+        )
+        if tables:
+            self._write_lists(client, group.signal, tables)
+        for name in RECORD_TABLES[group.signal]:
+            if name in tables:
+                rows = absent(tables[name], present.get((name, epoch), frozenset()))
+                insert(client, name, rows)
+        insert(client, "commits", record(group))
+
+    def _write_lists(self, client: Client, signal: Signal, tables: Tables) -> None:
+        described = tables["series" if signal is Signal.METRICS else RECORD_TABLES[signal][0]]
+        day = int(np.max(described["time"].to_numpy()) // DAY_NS)
+        if signal is Signal.TRACES:
+            insert(client, "trace_bounds", lists.trace_bounds(described))
+            self._write(client, "operations", ["name", "kind"], lists.operations(described), day)
+        if signal is Signal.METRICS:
+            self._write_series(client, described)
+        named = (str(signal),)
+        for table, column, rows in (
+            ("services", ["service_name"], lists.distinct(described, "service_name")),
+            ("resources", ["text"], lists.distinct(described, "resource")),
+            ("scopes", ["text"], lists.distinct(described, "scope")),
+            ("attribute_keys", ["level", "key", "type"], lists.attribute_keys(described)),
+        ):
+            self._write(client, table, column, rows, day, named)
+
+    def _write(  # noqa: PLR0913, PLR0917 - the parts of a list
+        self,
+        client: Client,
+        table: str,
+        names: Sequence[str],
+        rows: Iterable[tuple[object, ...]],
+        day: int,
+        signal: tuple[str, ...] = (),
+    ) -> None:
+        """Write rows (tenant, …) that were not written today, signal and day added."""
+        fresh = self._known.unknown((table, tenant, *rest, day) for tenant, *rest in rows)
+        if not fresh:
+            return
+        head = ["tenant", "signal"] if signal else ["tenant", "service_name"]
+        whole = [(row[1], *signal, *row[2:]) for row in fresh]
+        client.insert(table, whole, column_names=[*head, *names, "day"], settings=_INSERT)
+        self._known.add(fresh)
+
+    def _write_series(self, client: Client, series: pa.Table) -> None:
+        keys = zip(
+            ["series"] * len(series),
+            series["tenant"].to_pylist(),
+            series["series_id"].to_pylist(),
+            series["variant"].to_pylist(),
+            (series["time"].to_numpy() // DAY_NS).tolist(),
+            strict=True,
+        )
+        whole = list(keys)
+        fresh = set(self._known.unknown(whole))
+        chosen = [at for at, key in enumerate(whole) if key in fresh]
+        if chosen:
+            insert(client, "series", series.take(pa.array(chosen)))
+            self._known.add(fresh)
+
+
+def insert(client: Client, table: str, rows: pa.Table) -> None:
+    """Insert rows as one block, so that each day's rows are there whole or not at all."""
+    if len(rows):
+        client.insert_arrow(table, rows.combine_chunks(), settings=_INSERT)
+
+
+def absent(rows: pa.Table, present: frozenset[tuple[int, int]]) -> pa.Table:
+    """Return the rows whose (day, sequence) is not present."""
+    if not present:
+        return rows
+    days = rows["time"].to_numpy() // DAY_NS
+    places = zip(days.tolist(), rows["sequence"].to_pylist(), strict=True)
+    return rows.filter(pa.array([place not in present for place in places]))
+
+
+def record(group: Group) -> pa.Table:
+    """Return the commit record of a group as a row."""
+    counts = [{"tenant": tenant, **asdict(one)} for tenant, one in group.counts.items()]
+    number = pa.uint64()
+    kinds = {"epoch": pa.uint32(), "log": pa.utf8()}
+    columns = {
+        "signal": pa.array([group.signal.value]),
+        "partition": pa.array([group.partition], pa.uint16()),
+        **{
+            name: pa.array([getattr(group.commit, name)], kinds.get(name, number))
+            for name in _COMMIT
+        },
+        "counts": pa.array([counts], _COUNTS),
+    }
+    return pa.table(columns)
+
+
+_COUNTS: Final = pa.list_(
+    pa.struct(
+        [("tenant", pa.utf8())]
+        + [
+            (name, pa.uint64())
+            for name in ("received", "refused", "filtered", "sampled", "buried", "stored")
+        ]
+    )
+)
+
+
+def newest(client: Client, signal: Signal, partition: int) -> Commit | None:
+    """Return the newest commit record of a log."""
+    found = commits(client, signal, partition, "ORDER BY epoch DESC, last DESC LIMIT 1", {})
+    return found[0] if found else None
+
+
+def touching(
+    client: Client, signal: Signal, partition: int, first: int, last: int
+) -> Sequence[Commit]:
+    """Return the commit records that touch these sequences."""
+    limits = "AND last >= {from:UInt64} AND first <= {to:UInt64} ORDER BY epoch, last"
+    return commits(client, signal, partition, limits, {"from": first, "to": last})
+
+
+def commits(
+    client: Client, signal: Signal, partition: int, rest: str, parameters: dict[str, int]
+) -> list[Commit]:
+    """Return commit records of a log; `rest` ends the statement."""
+    found = client.query(
+        f"SELECT {', '.join(_COMMIT)} FROM commits "  # noqa: S608 - our own columns and clauses
+        f"WHERE signal = {{signal:String}} AND partition = {{partition:UInt16}} {rest}",
+        parameters={"signal": signal.value, "partition": partition, **parameters},
+    )
+    return [Commit(*row) for row in found.result_rows]
+
+
+def present(client: Client, signal: Signal, partition: int, last: Commit | None) -> Present:
+    """Look up which rows lie above the newest commit record: an unfinished commit's."""
+    epoch, sequence = (last.epoch, last.last) if last else (0, 0)
+    found: dict[tuple[str, int], frozenset[tuple[int, int]]] = {}
+    for table in RECORD_TABLES[signal]:
+        rows = client.query(
+            "SELECT epoch, groupUniqArray((intDiv(time, {day:UInt64}), sequence)) "  # noqa: S608
+            f"FROM {table} WHERE partition = {{partition:UInt16}} "
+            "AND (epoch > {epoch:UInt32} OR (epoch = {epoch:UInt32} "
+            "AND sequence > {sequence:UInt64})) GROUP BY epoch",
+            parameters={
+                "day": DAY_NS,
+                "partition": partition,
+                "epoch": epoch,
+                "sequence": sequence,
+            },
+        ).result_rows
+        for of_epoch, places in rows:
+            found[table, of_epoch] = frozenset((day, at) for day, at in places)
+    return found

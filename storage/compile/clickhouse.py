@@ -1,0 +1,178 @@
+"""Plans to ClickHouse SQL. Text is made only here, and values enter it only as parameters."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pipeline import schema
+from pipeline.plan import Condition, Records, Trace, Traces
+from pipeline.signal import Signal
+from storage.compile.condition import Conditions
+from storage.compile.parameters import Parameters
+from storage.tables import POINT_TABLES, SERIES_COLUMNS
+
+POSITION_COLUMNS: Final = ("sequence", "time")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL with its parameters, which the server binds."""
+
+    sql: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def records(plan: Records) -> Statement:
+    """Return the newest records that match, with the columns of the schema and service_name."""
+    parameters = Parameters()
+    if plan.signal is Signal.METRICS:
+        return _points(plan, parameters)
+    table = "spans" if plan.signal is Signal.TRACES else "logs"
+    names = ["service_name", *schema.SCHEMAS[plan.signal].names]
+    where = _where(plan.signal, plan.tenant, plan.start_ns, plan.end_ns, plan.where, parameters)
+    limit = parameters.add(plan.limit, "UInt64")
+    sql = f"SELECT {', '.join(names)} FROM {table} WHERE {where} ORDER BY time DESC LIMIT {limit}"
+    return Statement(sql, parameters.bound)
+
+
+def matching(plan: Traces) -> Statement:
+    """Return the IDs, as hex, of the traces whose newest matching span is newest."""
+    parameters = Parameters()
+    where = _where(Signal.TRACES, plan.tenant, plan.start_ns, plan.end_ns, plan.where, parameters)
+    limit = parameters.add(plan.limit, "UInt64")
+    sql = (
+        f"SELECT hex(trace_id) AS id FROM spans WHERE {where} "
+        f"GROUP BY trace_id ORDER BY max(time) DESC LIMIT {limit}"
+    )
+    return Statement(sql, parameters.bound)
+
+
+def summaries(tenant: str, trace_ids: list[str]) -> Statement:
+    """Return one row for each of these traces; columns as `plan.Traces` says."""
+    parameters = Parameters()
+    who = f"tenant = {parameters.add(tenant, 'String')}"
+    ids = parameters.add(trace_ids, "Array(String)")
+    wanted = f"{who} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin({ids})), 16))"
+    zero = "toFixedString(unhex('0000000000000000'), 8)"
+    sql = f"""SELECT trace_id,
+    min(start_time_unix_nano) AS start_ns,
+    max(end_time_unix_nano) AS end_ns,
+    count() AS span_count,
+    countIf(status_code = 2) AS error_count,
+    arraySort(groupUniqArray(toString(service_name))) AS services,
+    toString(argMinIf(service_name, start_time_unix_nano, parent_span_id = {zero})) AS root_service,
+    toString(argMinIf(name, start_time_unix_nano, parent_span_id = {zero})) AS root_name
+FROM spans
+WHERE {wanted} AND {_bounded(wanted)}
+GROUP BY trace_id
+ORDER BY start_ns DESC"""
+    return Statement(sql, parameters.bound)
+
+
+def trace(plan: Trace) -> Statement:
+    """Return the spans of one trace, oldest first."""
+    parameters = Parameters()
+    who = f"tenant = {parameters.add(plan.tenant, 'String')}"
+    wanted = f"{who} AND trace_id = {parameters.fixed(plan.trace_id)}"
+    names = ", ".join(["service_name", *schema.SPANS.names])
+    limit = parameters.add(plan.limit, "UInt64")
+    sql = (
+        f"SELECT {names} FROM spans WHERE {wanted} AND {_bounded(wanted)} "
+        f"ORDER BY time, span_id LIMIT {limit}"
+    )
+    return Statement(sql, parameters.bound)
+
+
+def _bounded(wanted: str) -> str:
+    """Bound the time by where these traces lie: constants by the time that indexes are read."""
+    first, last = (
+        f"(SELECT {bound} FROM trace_bounds WHERE {wanted})" for bound in ("min(first)", "max(last)")
+    )
+    return f"time >= {first} AND time <= {last}"
+
+
+def _where(  # noqa: PLR0913, PLR0917 - the parts of a question
+    signal: Signal,
+    tenant: str,
+    start_ns: int,
+    end_ns: int,
+    condition: Condition | None,
+    parameters: Parameters,
+) -> str:
+    who = parameters.add(tenant, "String")
+    parts = [f"tenant = {who}", *_range(start_ns, end_ns, parameters)]
+    if condition is not None:
+        parts.append(Conditions(signal, who, parameters).sql(condition))
+    return " AND ".join(parts)
+
+
+def _range(start_ns: int, end_ns: int, parameters: Parameters) -> list[str]:
+    start, end = (parameters.add(max(0, ns), "UInt64") for ns in (start_ns, end_ns))
+    return [f"time >= {start}", f"time < {end}"]
+
+
+# Columns of `schema.POINTS` that only some tables have, as the others read them.
+_NOTHING: Final = {
+    "value_type": "toUInt8(0)",
+    "value_double": "0.0",
+    "value_int": "toInt64(0)",
+    "count": "toUInt64(0)",
+    "sum": "CAST(NULL AS Nullable(Float64))",
+    "min": "CAST(NULL AS Nullable(Float64))",
+    "max": "CAST(NULL AS Nullable(Float64))",
+    "bucket_counts": "CAST([] AS Array(UInt64))",
+    "explicit_bounds": "CAST([] AS Array(Float64))",
+    "scale": "toInt32(0)",
+    "zero_count": "toUInt64(0)",
+    "zero_threshold": "0.0",
+    "positive_offset": "toInt32(0)",
+    "positive_bucket_counts": "CAST([] AS Array(UInt64))",
+    "negative_offset": "toInt32(0)",
+    "negative_bucket_counts": "CAST([] AS Array(UInt64))",
+    "quantile_values": "CAST([] AS Array(Tuple(quantile Float64, value Float64)))",
+}
+_OWN: Final[Mapping[str, frozenset[str]]] = {
+    "number_points": frozenset({"value_type", "value_double", "value_int"}),
+    "histogram_points": frozenset(
+        {"count", "sum", "min", "max", "bucket_counts", "explicit_bounds"}
+    ),
+    "exponential_histogram_points": frozenset(_NOTHING)
+    - {"value_type", "value_double", "value_int"}
+    - {"bucket_counts", "explicit_bounds", "quantile_values"},
+    "summary_points": frozenset({"count", "sum", "quantile_values"}),
+}
+_POINT: Final = ("sequence", "time", "time_unix_nano", "start_time_unix_nano", "flags", "exemplars")
+
+
+def _points(plan: Records, parameters: Parameters) -> Statement:
+    """Join the points of every kind with their series; conditions may name columns of both."""
+    who = parameters.add(plan.tenant, "String")
+    scope = " AND ".join([f"tenant = {who}", *_range(plan.start_ns, plan.end_ns, parameters)])
+    kinds = " UNION ALL ".join(
+        "SELECT series_id, variant, "
+        + ", ".join(_POINT)
+        + ", "
+        + ", ".join(
+            name if name in _OWN[table] else f"{nothing} AS {name}"
+            for name, nothing in _NOTHING.items()
+        )
+        + f" FROM {table} WHERE {scope}"
+        for table in POINT_TABLES
+    )
+    where = "true"
+    if plan.where is not None:
+        where = Conditions(Signal.METRICS, who, parameters).sql(plan.where)
+    names = ", ".join(
+        {
+            "value_double": "if(value_type = 4, value_double, NULL) AS value_double",
+            "value_int": "if(value_type = 6, value_int, NULL) AS value_int",
+        }.get(name, name)
+        for name in ("service_name", *schema.POINTS.names)
+    )
+    limit = parameters.add(plan.limit, "UInt64")
+    shared = ", ".join(("series_id", "variant", "service_name", *SERIES_COLUMNS))
+    # ANY: a series that was written again and not merged yet still joins once.
+    sql = f"""SELECT {names} FROM (SELECT * FROM ({kinds}) AS points
+ANY INNER JOIN (SELECT {shared} FROM series WHERE tenant = {who}) AS series
+USING (series_id, variant) WHERE {where} ORDER BY time DESC LIMIT {limit})"""
+    return Statement(sql, parameters.bound)

@@ -1,0 +1,20 @@
+"""Values that a statement binds."""
+
+from typing import Any
+
+
+class Parameters:
+    """Collects values and names them; what it returns stands in the SQL text."""
+
+    def __init__(self) -> None:
+        self.bound: dict[str, Any] = {}
+
+    def add(self, value: Any, kind: str) -> str:
+        """Bind a value of a ClickHouse type."""
+        name = f"p{len(self.bound)}"
+        self.bound[name] = value
+        return f"{{{name}:{kind}}}"
+
+    def fixed(self, value: bytes) -> str:
+        """Bind bytes of a fixed length, as hex: raw bytes need not be UTF-8."""
+        return f"toFixedString(unhex({self.add(value.hex(), 'String')}), {len(value)})"

@@ -1,0 +1,176 @@
+"""Buses for tests: the fake and the real one behind one handle."""
+
+import asyncio
+import base64
+import json
+import os
+import signal as signals
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+
+from nats.aio.client import Client
+
+from pipeline.bus.config import BusConfig
+from pipeline.bus.memory import MemoryBus
+from pipeline.bus.nats import NatsBus
+from pipeline.bus.server import EmbeddedServer
+from pipeline.errors import Unavailable
+from pipeline.folder import DataFolder
+from pipeline.ports import Bus, Delivery, Message, Reader
+
+DEADLINE_S = 30.0
+T = TypeVar("T")
+
+
+async def until(condition: Callable[[], object], deadline_s: float = DEADLINE_S) -> None:
+    """Poll until the condition holds; fail when it does not in time."""
+    async with asyncio.timeout(deadline_s):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.005)
+
+
+async def answered(call: Callable[[], Awaitable[T]]) -> T:
+    """Repeat a call until the bus is there again."""
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            try:
+                return await call()
+            except Unavailable:
+                await asyncio.sleep(0.01)
+
+
+def message(payload: bytes = b"payload", **changes: Any) -> Message:
+    fields: dict[str, Any] = {
+        "tenant": "default",
+        "accepted": 1,
+        "refused": 0,
+        "arrived_ns": 1_700_000_000,
+    } | changes
+    return Message(payload=payload, **fields)
+
+
+async def take_all(reader: Reader, number: int, bytes_max: int = 1 << 20) -> list[Delivery]:
+    """Take until so many deliveries came."""
+    taken: list[Delivery] = []
+    async with asyncio.timeout(DEADLINE_S):
+        while len(taken) < number:
+            taken += await reader.take(bytes_max, 1.0)
+    return taken
+
+
+@dataclass(frozen=True)
+class Letter:
+    place: str
+    payload: bytes
+    reason: str
+
+
+class MemoryRig:
+    """The fake."""
+
+    @asynccontextmanager
+    async def open(self, **settings: Any) -> AsyncIterator[MemoryBus]:
+        ticks = count(1_800_000_000_000_000_000)
+        async with MemoryBus(BusConfig(**settings), clock_ns=lambda: next(ticks)) as bus:
+            yield bus
+
+    @asynccontextmanager
+    async def reopen_anew(self, bus: Bus, **settings: Any) -> AsyncIterator[Bus]:
+        """Open a bus whose logs were made anew."""
+        async with self.open(**settings) as other:
+            yield other
+
+    async def letters(self, bus: Any) -> list[Letter]:
+        return [
+            Letter(
+                f"{old.signal}.{old.partition}.{old.position.epoch}.{old.position.sequence}",
+                old.message.payload,
+                old.reason,
+            )
+            for old in bus.buried
+        ]
+
+
+class NatsRig:
+    """The real one, with a server of its own."""
+
+    def __init__(self, folder: DataFolder, server: EmbeddedServer) -> None:
+        self.folder = folder
+        self.server = server
+
+    @asynccontextmanager
+    async def open(self, **settings: Any) -> AsyncIterator[NatsBus]:
+        async with NatsBus(BusConfig(**settings), [self.server.url], connect_wait_s=10) as bus:
+            yield bus
+
+    @asynccontextmanager
+    async def reopen_anew(self, bus: Bus, **settings: Any) -> AsyncIterator[Bus]:
+        """Open a bus whose logs were made anew."""
+        await self.remove_streams()
+        async with self.open(**settings) as other:
+            yield other
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[Client]:
+        """Connect as a stranger."""
+        client = Client()
+        await client.connect([self.server.url])
+        try:
+            yield client
+        finally:
+            await client.close()
+
+    async def remove_streams(self) -> None:
+        async with self.client() as client:
+            manager = client.jsm()
+            for stream in await manager.streams_info():
+                await manager.delete_stream(str(stream.config.name))
+
+    async def letters(self, bus: Any) -> list[Letter]:
+        async with self.client() as client:
+            manager = client.jsm()
+            state = (await manager.stream_info("AURA_DEAD_LETTERS")).state
+            found = []
+            for sequence in range(state.first_seq, state.last_seq + 1) if state.messages else ():
+                # The client's own get_msg reads headers as e-mail, which loses what is not ASCII.
+                answer = await client.request(
+                    "$JS.API.STREAM.MSG.GET.AURA_DEAD_LETTERS",
+                    json.dumps({"seq": sequence}).encode(),
+                )
+                raw = json.loads(answer.data)["message"]
+                headers = Client._parse_header_lines(base64.b64decode(raw["hdrs"]))
+                data = base64.b64decode(raw["data"])
+                payload = bus._codec.unpack({**headers, "Aura-Accepted": "0"}, data).payload
+                place = raw["subject"].removeprefix("dead.")
+                found.append(Letter(place, payload, headers["Aura-Reason"]))
+            return found
+
+    def pid(self) -> int:
+        pid = self.server.pid
+        assert pid is not None
+        return pid
+
+    def kill(self) -> int:
+        """SIGKILL the server; return the process id it had."""
+        pid = self.pid()
+        os.kill(pid, signals.SIGKILL)
+        return pid
+
+    async def killed(self) -> None:
+        """SIGKILL the server and wait until it is another process."""
+        pid = self.kill()
+        await until(lambda: self.server.pid not in {None, pid})
+
+
+@asynccontextmanager
+async def nats_rig(path: Path, **settings: Any) -> AsyncIterator[NatsRig]:
+    async with AsyncExitStack() as up:
+        folder = up.enter_context(DataFolder(path / "data"))
+        server = await up.enter_async_context(EmbeddedServer(BusConfig(**settings), folder))
+        yield NatsRig(folder, server)

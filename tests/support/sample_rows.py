@@ -1,0 +1,219 @@
+"""A query backend over a few rows in memory: what a plan means, in plain Python.
+
+`span`, `log` and `point` make rows with every column, from the few that a test cares about.
+"""
+
+import operator
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline import envelope, plan, schema, value
+from pipeline.plan import AttributeField, Column, Level, Operator
+from pipeline.signal import Signal
+
+SERVICE = pa.field("service_name", schema.TEXT)
+_SUMMARY: dict[str, pa.DataType] = {
+    "trace_id": schema.TRACE_ID,
+    "start_ns": pa.uint64(),
+    "end_ns": pa.uint64(),
+    "span_count": pa.uint64(),
+    "error_count": pa.uint64(),
+    "services": pa.list_(pa.utf8()),
+    "root_service": pa.utf8(),
+    "root_name": pa.utf8(),
+}
+TRACES = pa.schema(_SUMMARY)
+OPERATORS: Mapping[Operator, Callable[[Any, Any], bool]] = {
+    Operator.EQUAL: operator.eq,
+    Operator.NOT_EQUAL: operator.ne,
+    Operator.LESS: operator.lt,
+    Operator.LESS_OR_EQUAL: operator.le,
+    Operator.GREATER: operator.gt,
+    Operator.GREATER_OR_EQUAL: operator.ge,
+}
+
+Row = dict[str, Any]
+
+
+def attributes(pairs: Mapping[str, value.Value] | Sequence[tuple[str, value.Value]]):
+    """Return (key, type, text) triples."""
+    items = pairs.items() if isinstance(pairs, Mapping) else pairs
+    return tuple((key, *value.encode(content)) for key, content in items)
+
+
+def row(signal: Signal, service: str, **columns: Any) -> Row:
+    """Return a row; `attributes`, `resource` and `scope_attributes` are mappings or pairs."""
+    resource = {"service.name": service} | dict(columns.pop("resource", {}))
+    scope = envelope.Scope(
+        columns.pop("scope_name", ""),
+        columns.pop("scope_version", ""),
+        attributes(columns.pop("scope_attributes", {})),
+    )
+    blank = {field.name: _blank(field.type) for field in schema.SCHEMAS[signal]}
+    own = attributes(columns.pop("attributes", {}))
+    return {
+        **blank,
+        "service_name": service,
+        "resource": envelope.Resource(attributes(resource)).text(),
+        "scope": scope.text(),
+        "attributes": [{"key": key, "type": kind, "value": text} for key, kind, text in own],
+        **columns,
+    }
+
+
+def log(service: str, time: int, body: value.Value = "", **columns: Any) -> Row:
+    """Return a log record."""
+    kind, text = value.encode(body)
+    sent = {"time": time, "time_unix_nano": time, "body_type": kind, "body": text}
+    return row(Signal.LOGS, service, **(sent | columns))
+
+
+def span(service: str, start: int, duration_ns: int = 0, **columns: Any) -> Row:
+    """Return a span."""
+    times = {"start_time_unix_nano": start, "end_time_unix_nano": start + duration_ns}
+    return row(Signal.TRACES, service, time=start, **(times | columns))
+
+
+def point(service: str, time: int, metric_name: str, **columns: Any) -> Row:
+    """Return a metric point."""
+    named = {"time": time, "time_unix_nano": time, "metric_name": metric_name}
+    # What is null where it was not sent.
+    unsent = dict.fromkeys(("value_int", "value_double", "sum", "min", "max"))
+    return row(Signal.METRICS, service, **(unsent | named | columns))
+
+
+class SampleRows:
+    """The backend; keeps the plans that it ran, raises `error` when there is one."""
+
+    def __init__(self, rows: Mapping[Signal, Iterable[Row]] | None = None) -> None:
+        self.rows = {signal: list((rows or {}).get(signal, ())) for signal in Signal}
+        self.plans: list[plan.Plan] = []
+        self.error: Exception | None = None
+        self.closed = 0
+
+    async def run(self, asked: plan.Plan) -> AsyncGenerator[pa.RecordBatch, None]:
+        self.plans.append(asked)
+        try:
+            if self.error is not None:
+                raise self.error
+            yield self._answer(asked)
+        finally:
+            self.closed += 1
+
+    def _answer(self, asked: plan.Plan) -> pa.RecordBatch:
+        match asked:
+            case plan.Records(signal=signal):
+                found = sorted(self._matching(signal, asked), key=_time, reverse=True)
+                columns = schema.SCHEMAS[signal].append(SERVICE)
+            case plan.Traces():
+                ids = {found["trace_id"] for found in self._matching(Signal.TRACES, asked)}
+                found = sorted(self._summaries(ids), key=lambda one: -one["start_ns"])
+                columns = TRACES
+            case plan.Trace(trace_id=trace_id):
+                spans = self.rows[Signal.TRACES]
+                found = sorted((one for one in spans if one["trace_id"] == trace_id), key=_time)
+                columns = schema.SPANS.append(SERVICE)
+        return pa.RecordBatch.from_pylist(found[: asked.limit], schema=columns)
+
+    def _matching(self, signal: Signal, asked: plan.Records | plan.Traces) -> list[Row]:
+        return [
+            one
+            for one in self.rows[signal]
+            if asked.start_ns <= one["time"] < asked.end_ns
+            and (asked.where is None or matches(asked.where, one))
+        ]
+
+    def _summaries(self, ids: set[bytes]) -> Iterable[Row]:
+        spans = sorted(self.rows[Signal.TRACES], key=lambda one: (one["trace_id"], one["time"]))
+        for trace_id, of_trace in groupby(spans, key=lambda one: one["trace_id"]):
+            if trace_id in ids:
+                yield _summary(trace_id, list(of_trace))
+
+
+def matches(where: plan.Condition, one: Row) -> bool:
+    """Tell whether a row meets a condition."""
+    match where:
+        case plan.And(parts):
+            return all(matches(part, one) for part in parts)
+        case plan.Or(parts):
+            return any(matches(part, one) for part in parts)
+        case plan.Not(part):
+            return not matches(part, one)
+        case plan.Compare(Column(name), how, wanted):
+            stored = _column(name, one)
+            return stored is not None and OPERATORS[how](stored, wanted)
+        case plan.Compare(AttributeField(key, level), how, wanted):
+            return any(OPERATORS[how](found, wanted) for found in _found(one, key, level, wanted))
+    raise TypeError(where)
+
+
+def _found(one: Row, key: str, level: Level, wanted: plan.Scalar) -> list[Any]:
+    # The first level that has the key; there, the last of its values.
+    for kind, text in reversed(_levels(one, key, level)[:1]):
+        if isinstance(wanted, str):
+            return [text]
+        if isinstance(wanted, bool):
+            return [text == "true"] if kind == value.BOOL else []
+        return [value.decode(kind, text)] if kind in (value.INT, value.DOUBLE) else []
+    return []
+
+
+def _levels(one: Row, key: str, level: Level) -> list[tuple[int, str]]:
+    own = [(item["key"], item["type"], item["value"]) for item in one["attributes"]]
+    by_level: dict[Level, Sequence[value.Attribute]] = {
+        Level.RECORD: own,
+        Level.RESOURCE: envelope.Resource.parse(one["resource"]).attributes,
+        Level.SCOPE: envelope.Scope.parse(one["scope"]).attributes,
+    }
+    asked = by_level if level is Level.ANY else {level: by_level[level]}
+    return [
+        (kind, text)
+        for stored in asked.values()
+        for name, kind, text in reversed(stored)
+        if name == key
+    ]
+
+
+def _column(name: str, one: Row) -> Any:
+    match name:
+        case "duration_ns":
+            return max(0, one["end_time_unix_nano"] - one["start_time_unix_nano"])
+        case "value":
+            return one["value_double"] if one["value_int"] is None else one["value_int"]
+        case "scope_name":
+            return envelope.Scope.parse(one["scope"]).name
+        case "scope_version":
+            return envelope.Scope.parse(one["scope"]).version
+        case _:
+            return one[name]
+
+
+def _summary(trace_id: bytes, spans: list[Row]) -> Row:
+    root = next((one for one in spans if not any(one["parent_span_id"])), None)
+    return {
+        "trace_id": trace_id,
+        "start_ns": min(one["start_time_unix_nano"] for one in spans),
+        "end_ns": max(one["end_time_unix_nano"] for one in spans),
+        "span_count": len(spans),
+        "error_count": sum(one["status_code"] == 2 for one in spans),
+        "services": sorted({one["service_name"] for one in spans}),
+        "root_service": root["service_name"] if root else "",
+        "root_name": root["name"] if root else "",
+    }
+
+
+def _time(one: Row) -> int:
+    return int(one["time"])
+
+
+def _blank(kind: pa.DataType) -> Any:
+    if pa.types.is_fixed_size_binary(kind):
+        return bytes(kind.byte_width)
+    if pa.types.is_list(kind):
+        return []
+    if pa.types.is_dictionary(kind) or pa.types.is_string(kind):
+        return ""
+    return False if pa.types.is_boolean(kind) else 0
