@@ -1,34 +1,29 @@
 """ClickHouse, as a server or embedded as chdb: one dialect, one client API."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Final
+from uuid import uuid4
 
 import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from pipeline import schema
+from pipeline.errors import AuraError
 from pipeline.plan import Plan, Records, Trace, Traces
 from pipeline.ports import Commit, Group, Recovery
 from pipeline.signal import Signal
 from storage import committer, migrate
+from storage.answers import RECORDS, SUMMARY
 from storage.committer import Committer
 from storage.compile import clickhouse as compiled
 from storage.compile.clickhouse import Statement
 from storage.config import StorageConfig
-from storage.connection import Connection, asking, fetch, opening, writing
+from storage.connection import Connection, Target, asking, fetch, kill, opening, writing
+from storage.migrate import Migration
 
-_SUMMARY = pa.schema(
-    [
-        ("trace_id", schema.TRACE_ID),
-        ("start_ns", pa.uint64()),
-        ("end_ns", pa.uint64()),
-        ("span_count", pa.uint64()),
-        ("error_count", pa.uint64()),
-        ("services", pa.list_(pa.utf8())),
-        ("root_service", pa.utf8()),
-        ("root_name", pa.utf8()),
-    ]
-)
+_KILL_AGAIN_S: Final = 0.1
 
 
 class ClickHouse:
@@ -36,24 +31,22 @@ class ClickHouse:
 
     signals = frozenset(Signal)
 
-    def __init__(self, dsn: str, config: StorageConfig) -> None:
-        self._dsn = dsn
+    def __init__(self, target: Target, config: StorageConfig) -> None:
+        self._target = target
         self._config = config
         self._writers: dict[tuple[Signal, int], tuple[Connection, Committer]] = {}
         self._readers: asyncio.Queue[Connection] = asyncio.Queue()
         self._connections: list[Connection] = []
-        for _ in range(config.readers):
-            self._readers.put_nowait(self._connect("reader"))
+        self._control = self._connect("control")
+        self._endings: set[asyncio.Task[None]] = set()
+        for number in range(config.readers):
+            self._readers.put_nowait(self._connect(f"reader-{number}"))
 
     async def recover(self, signal: Signal, partition: int) -> Recovery:
         """Look up the newest commit record and what lies above it."""
         connection, _ = self._writer(signal, partition)
         with writing():
-            last = await connection.run(lambda client: committer.newest(client, signal, partition))
-            present = await connection.run(
-                lambda client: committer.present(client, signal, partition, last)
-            )
-        return Recovery(last, present)
+            return await connection.run(lambda client: committer.recover(client, signal, partition))
 
     async def history(
         self, signal: Signal, partition: int, first: int, last: int
@@ -69,41 +62,74 @@ class ClickHouse:
         """Write the group; see `pipeline.ports.Store`."""
         connection, writer = self._writer(group.signal, group.partition)
         with writing():
-            await connection.run(
-                lambda client: writer.commit(client, group, recovery.present or {})
-            )
+            await connection.run(lambda client: writer.commit(client, group, recovery))
 
     async def run(self, plan: Plan) -> AsyncGenerator[pa.RecordBatch, None]:
         """Answer a plan; see `pipeline.ports.QueryBackend`."""
         match plan:
             case Records():
-                columns = _columns(schema.SCHEMAS[plan.signal])
-                table = await self._ask(compiled.records(plan), columns)
+                table = await self._ask(compiled.records(plan), RECORDS[plan.signal])
             case Trace():
-                table = await self._ask(compiled.trace(plan), _columns(schema.SPANS))
+                table = await self._ask(compiled.trace(plan), RECORDS[Signal.TRACES])
             case Traces():
                 table = await self._traces(plan)
         for batch in table.combine_chunks().to_batches() or [_empty(table.schema)]:
             yield batch
 
     async def _traces(self, plan: Traces) -> pa.Table:
-        found = await self._ask(compiled.matching(plan), pa.schema([("id", pa.utf8())]))
-        ids = found["id"].to_pylist()
+        found = await self._ask(compiled.matching(plan), pa.schema([pa.field("id", pa.utf8())]))
+        ids = [str(one) for one in found["id"].to_pylist()]
         if not ids:
-            return _SUMMARY.empty_table()
-        return await self._ask(compiled.summaries(plan.tenant, ids), _SUMMARY)
+            return SUMMARY.empty_table()
+        return await self._ask(compiled.summaries(plan.tenant, ids), SUMMARY)
 
     async def _ask(self, statement: Statement, columns: pa.Schema) -> pa.Table:
-        limits = {"max_memory_usage": str(self._config.query_memory_bytes_max)}
+        comment = f"aura-{uuid4()}"
+        limits = {
+            "max_memory_usage": str(self._config.query_memory_bytes_max),
+            "max_execution_time": str(self._config.query_time_max),
+            "max_result_bytes": str(self._config.query_memory_bytes_max),
+            "log_comment": comment,
+        }
         connection = await self._readers.get()
+        asked = connection.start(
+            lambda client: fetch(client, statement.sql, statement.parameters, **limits)
+        )
+        answer = asyncio.wrap_future(asked)
         try:
             with asking():
-                table = await connection.run(
-                    lambda client: fetch(client, statement.sql, statement.parameters, **limits)
-                )
-        finally:
+                # Shielded, because the thread cannot be cancelled: the connection is busy until
+                # the query has ended.
+                table = await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            ending = asyncio.create_task(self._end(answer, comment, connection))
+            self._endings.add(ending)
+            ending.add_done_callback(self._endings.discard)
+            raise
+        except BaseException:
             self._readers.put_nowait(connection)
+            raise
+        self._readers.put_nowait(connection)
         return table.select(columns.names).cast(columns)
+
+    async def _end(
+        self, answer: asyncio.Future[pa.Table], comment: str, connection: Connection
+    ) -> None:
+        """Kill a query that nobody waits for, and give its connection back once it ended."""
+        # Again and again: it may not have reached the engine when the first attempt came.
+        while not answer.done():
+            await self._kill(comment)
+            await asyncio.wait([answer], timeout=_KILL_AGAIN_S)
+        if not answer.cancelled():
+            answer.exception()  # nobody else asks for it
+        self._readers.put_nowait(connection)
+
+    async def _kill(self, comment: str) -> None:
+        try:
+            with asking():
+                await self._control.run(lambda client: kill(client, comment))
+        except (AuraError, ClickHouseError):
+            return  # then it ends by its own time limit
 
     def _writer(self, signal: Signal, partition: int) -> tuple[Connection, Committer]:
         """Return the connection of a log: one, so that its operations come one after the other."""
@@ -117,7 +143,7 @@ class ClickHouse:
         return found
 
     def _connect(self, name: str) -> Connection:
-        connection = Connection(self._dsn, name)
+        connection = Connection(self._target, name)
         self._connections.append(connection)
         return connection
 
@@ -129,40 +155,36 @@ class ClickHouse:
         """Return the names of pending migrations, changing nothing. Raises Setup."""
         return await self._with_migrations(migrate.pending)
 
-    async def _with_migrations(self, work: object) -> list[str]:
-        connection = await self._readers.get()
-        try:
-            with opening(self._config.url):
-                done = await connection.run(work)  # type: ignore[arg-type]
-        finally:
-            self._readers.put_nowait(connection)
-        return [f"{one.number:04}_{one.name}" for one in done]
+    async def _with_migrations(self, work: Callable[[Client], list[Migration]]) -> list[str]:
+        with opening(self._target):
+            return [one.label for one in await self._control.run(work)]
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Wait for what runs, then close every connection."""
+        if self._endings:
+            await asyncio.wait(self._endings)
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
         for connection in self._connections:
             connection.close()
 
 
 @asynccontextmanager
-async def open_clickhouse(dsn: str, config: StorageConfig) -> AsyncIterator[ClickHouse]:
+async def open_clickhouse(target: Target, config: StorageConfig) -> AsyncIterator[ClickHouse]:
     """Open the store and bring its schema up to date; raises Setup."""
-    store = ClickHouse(dsn, config)
+    store = ClickHouse(target, config)
     try:
         await store.migrate()
         yield store
     finally:
-        await asyncio.to_thread(store.close)
+        await store.close()
 
 
-def _columns(columns: pa.Schema) -> pa.Schema:
-    """Return the columns of an answer: the schema's, texts as plain strings, and the service."""
-    plain = [
-        field.with_type(pa.utf8()) if pa.types.is_dictionary(field.type) else field
-        for field in columns
-    ]
-    return pa.schema([pa.field("service_name", pa.utf8()), *plain])
+def pending_migrations() -> list[str]:
+    """Return the names of all migrations: what an empty store needs."""
+    return [one.label for one in migrate.migrations()]
 
 
 def _empty(columns: pa.Schema) -> pa.RecordBatch:
-    return pa.RecordBatch.from_pylist([], columns)
+    return pa.RecordBatch.from_pylist([], schema=columns)

@@ -9,17 +9,25 @@ text or series that is not there.
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Final
 
-import numpy as np
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
-from pipeline.ports import Commit, Group
+from pipeline.ports import Commit, Counts, Group, Recovery
 from pipeline.signal import Signal
 from storage import lists
-from storage.tables import DAY_NS, RECORD_TABLES, Keep, Tables, joined, record_tables
+from storage.tables import (
+    DAY_NS,
+    RECORD_TABLES,
+    Keep,
+    Tables,
+    covers,
+    expires_day,
+    joined,
+    record_tables,
+)
 
 Present = Mapping[tuple[str, int], frozenset[tuple[int, int]]]
 """By table and epoch: the (day, sequence) that an unfinished commit left."""
@@ -70,9 +78,12 @@ class Committer:
         self._keep = keep
         self._known = Known(known_max)
 
-    def commit(self, client: Client, group: Group, present: Present) -> None:
+    def commit(self, client: Client, group: Group, recovery: Recovery) -> None:
         """Write the rows that are not there yet, then the commit record."""
+        if covers(recovery.last, group.commit):
+            return
         epoch = group.commit.epoch
+        present: Present = recovery.present or {}
         tables = joined(
             [record_tables(batch, epoch, group.partition, self._keep) for batch in group.batches]
         )
@@ -85,54 +96,28 @@ class Committer:
         insert(client, "commits", record(group))
 
     def _write_lists(self, client: Client, signal: Signal, tables: Tables) -> None:
-        described = tables["series" if signal is Signal.METRICS else RECORD_TABLES[signal][0]]
-        day = int(np.max(described["time"].to_numpy()) // DAY_NS)
+        if signal is Signal.METRICS:
+            described = tables["series"]
+            expires = expires_day(described["time"], described["keep_for_s"])
+            series = described.drop_columns(["keep_for_s"]).append_column("expires_day", expires)
+            keys = ["tenant", "series_id", "variant", "expires_day"]
+            self._write(client, "series", series, keys)
+        else:
+            described = tables[RECORD_TABLES[signal][0]]
         if signal is Signal.TRACES:
             insert(client, "trace_bounds", lists.trace_bounds(described))
-            self._write(client, "operations", ["name", "kind"], lists.operations(described), day)
-        if signal is Signal.METRICS:
-            self._write_series(client, described)
-        named = (str(signal),)
-        for table, column, rows in (
-            ("services", ["service_name"], lists.distinct(described, "service_name")),
-            ("resources", ["text"], lists.distinct(described, "resource")),
-            ("scopes", ["text"], lists.distinct(described, "scope")),
-            ("attribute_keys", ["level", "key", "type"], lists.attribute_keys(described)),
-        ):
-            self._write(client, table, column, rows, day, named)
+            self._write(client, "operations", lists.operations(described))
+        for name, rows in lists.lists(described, signal.value).items():
+            self._write(client, name, rows)
 
-    def _write(  # noqa: PLR0913, PLR0917 - the parts of a list
-        self,
-        client: Client,
-        table: str,
-        names: Sequence[str],
-        rows: Iterable[tuple[object, ...]],
-        day: int,
-        signal: tuple[str, ...] = (),
-    ) -> None:
-        """Write rows (tenant, …) that were not written today, signal and day added."""
-        fresh = self._known.unknown((table, tenant, *rest, day) for tenant, *rest in rows)
-        if not fresh:
-            return
-        head = ["tenant", "signal"] if signal else ["tenant", "service_name"]
-        whole = [(row[1], *signal, *row[2:]) for row in fresh]
-        client.insert(table, whole, column_names=[*head, *names, "day"], settings=_INSERT)
-        self._known.add(fresh)
-
-    def _write_series(self, client: Client, series: pa.Table) -> None:
-        keys = zip(
-            ["series"] * len(series),
-            series["tenant"].to_pylist(),
-            series["series_id"].to_pylist(),
-            series["variant"].to_pylist(),
-            (series["time"].to_numpy() // DAY_NS).tolist(),
-            strict=True,
-        )
-        whole = list(keys)
-        fresh = set(self._known.unknown(whole))
-        chosen = [at for at, key in enumerate(whole) if key in fresh]
+    def _write(self, client: Client, table: str, rows: pa.Table, keys: Sequence[str] = ()) -> None:
+        """Write the rows of a list that are not known, told apart by `keys` (none: by all)."""
+        columns = [rows[name].to_pylist() for name in keys or rows.column_names]
+        whole = list(zip([table] * len(rows), *columns, strict=True))
+        fresh = dict.fromkeys(self._known.unknown(whole))
+        chosen = [at for at, row in enumerate(whole) if row in fresh]
         if chosen:
-            insert(client, "series", series.take(pa.array(chosen)))
+            insert(client, table, rows.take(pa.array(chosen)))
             self._known.add(fresh)
 
 
@@ -170,13 +155,18 @@ def record(group: Group) -> pa.Table:
 
 _COUNTS: Final = pa.list_(
     pa.struct(
-        [("tenant", pa.utf8())]
-        + [
-            (name, pa.uint64())
-            for name in ("received", "refused", "filtered", "sampled", "buried", "stored")
+        [
+            pa.field("tenant", pa.utf8()),
+            *(pa.field(one.name, pa.uint64()) for one in fields(Counts)),
         ]
     )
 )
+
+
+def recover(client: Client, signal: Signal, partition: int) -> Recovery:
+    """Look up the newest commit record of a log and what an unfinished commit left above it."""
+    last = newest(client, signal, partition)
+    return Recovery(last, present(client, signal, partition, last))
 
 
 def newest(client: Client, signal: Signal, partition: int) -> Commit | None:

@@ -55,7 +55,10 @@ class StorageConfig(BaseModel):
     readers: Annotated[int, Field(gt=0, le=64)] = Field(
         4, description="Queries that run at the same time; more wait"
     )
-    query_memory_bytes_max: Size = Field(
-        1024 * 1024 * 1024, description="Memory that one query may take"
+    query_memory_bytes_max: Annotated[Size, Field(gt=0)] = Field(
+        1024 * 1024 * 1024, description="Memory that one query may take, its answer included"
+    )
+    query_time_max: Annotated[Seconds, Field(gt=0)] = Field(
+        60.0, description="How long one query may run in the engine"
     )
     retention: RetentionConfig = Field(default_factory=RetentionConfig)

@@ -3,9 +3,12 @@
 import asyncio
 import re
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, TypeVar
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import clickhouse_connect
 import pyarrow as pa
@@ -28,6 +31,7 @@ _LIMITS: Final = {
 }
 _NO_ROOM: Final = {202, 241, 243, 252}
 _NEVER: Final = {6, 7, 26, 27, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349}
+_NETWORK: Final = {209, 210}
 
 _SETTINGS: Final = {
     "output_format_arrow_string_as_string": "1",
@@ -35,6 +39,45 @@ _SETTINGS: Final = {
     "output_format_arrow_low_cardinality_as_dictionary": "0",
     "output_format_arrow_compression_method": "none",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What to connect to: a server by its DSN, or chdb by its folder."""
+
+    dsn: str | None = None
+    path: Path | None = None
+    database: str | None = None
+
+    @staticmethod
+    def parse(url: str) -> "Target":
+        """Read `clickhouse://…` or `chdb:///path`, which may end in `?database=name`."""
+        if not url.startswith("chdb:"):
+            return Target(dsn=url)
+        # Only what stands behind the last "?" is no path: folders may have any name.
+        path, _, query = url.removeprefix("chdb://").partition("?")
+        database = parse_qs(query).get("database", [None])[0]
+        return Target(path=Path(unquote(path)), database=database)
+
+    @property
+    def label(self) -> str:
+        """Name the target in a message: without its password."""
+        if self.path is not None:
+            return str(self.path)
+        parts = urlsplit(self.dsn or "")
+        return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+
+    def connect(self) -> Client:
+        """Return a new client; raises the driver's errors."""
+        if self.path is not None:
+            self.path.mkdir(parents=True, exist_ok=True)
+            # A folder's own name, so that nothing in it is read as part of a URL.
+            path = str(self.path)
+            return clickhouse_connect.get_client(
+                interface="chdb", path=path, database=self.database
+            )
+        # A session would lock out a second request.
+        return clickhouse_connect.get_client(dsn=self.dsn, autogenerate_session_id=False)
 
 
 class Connection:
@@ -45,31 +88,39 @@ class Connection:
     waits for it: so a look-up after a cancelled commit sees all that the commit did.
     """
 
-    def __init__(self, dsn: str, name: str) -> None:
-        self._dsn = dsn
+    def __init__(self, target: Target, name: str) -> None:
+        self._target = target
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._client: Client | None = None
 
     async def run(self, work: Callable[[Client], Result]) -> Result:
         """Run `work` with the client in the connection's thread; errors are the caller's."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
+        return await asyncio.wrap_future(self.start(work))
+
+    def start(self, work: Callable[[Client], Result]) -> Future[Result]:
+        """Start `work` behind what was started before."""
+        return self._thread.submit(self._run, work)
 
     def _run(self, work: Callable[[Client], Result]) -> Result:
         if self._client is None:
-            # A session would lock out a second request; chdb has none.
-            options = {} if self._dsn.startswith("chdb:") else {"autogenerate_session_id": False}
-            self._client = clickhouse_connect.get_client(dsn=self._dsn, **options)
-        return work(self._client)
+            self._client = self._target.connect()
+        try:
+            return work(self._client)
+        except (OperationalError, OSError):
+            # The next operation connects anew: this client may hold a broken socket.
+            self._disconnect()
+            raise
 
     def close(self) -> None:
         """Wait for what runs, then close; nothing may be started afterwards."""
-        self._thread.submit(self._close).result()
+        self._thread.submit(self._disconnect).result()
         self._thread.shutdown()
 
-    def _close(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+    def _disconnect(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            with suppress(ClickHouseError, OSError):
+                client.close()
 
 
 @contextmanager
@@ -85,9 +136,9 @@ def writing() -> Iterator[None]:
         if code in _NO_ROOM:
             raise Overloaded(text) from error
         raise Unavailable(text) from error
-    except (OSError, pa.ArrowInvalid) as error:
-        if isinstance(error, pa.ArrowInvalid):
-            raise Rejected(f"columns do not fit the table: {error}") from error
+    except pa.ArrowInvalid as error:
+        raise Rejected(f"columns do not fit the table: {error}") from error
+    except OSError as error:
         raise Unavailable(f"store: {error}") from error
 
 
@@ -97,12 +148,13 @@ def asking() -> Iterator[None]:
     try:
         yield
     except ClickHouseError as error:
-        limit = _LIMITS.get(_code(error) or 0)
+        code = _code(error)
+        limit = _LIMITS.get(code or 0)
         if limit is not None:
             raise Rejected(
                 f"the question breaks a limit, {limit}: narrow the time range or name a service"
             ) from error
-        if isinstance(error, OperationalError):
+        if isinstance(error, OperationalError) or code is None or code in _NO_ROOM | _NETWORK:
             raise Unavailable(_brief(error)) from error
         raise
     except OSError as error:
@@ -110,12 +162,12 @@ def asking() -> Iterator[None]:
 
 
 @contextmanager
-def opening(url: str) -> Iterator[None]:
+def opening(target: Target) -> Iterator[None]:
     """Translate the driver's errors at the start: they name the setting."""
     try:
         yield
     except (ClickHouseError, OSError) as error:
-        raise Setup(f"storage.url: cannot open {url or 'the embedded store'}: {error}") from error
+        raise Setup(f"storage.url: cannot open {target.label}: {_first_line(error)}") from error
 
 
 def fetch(client: Client, sql: str, parameters: Mapping[str, Any], **settings: str) -> pa.Table:
@@ -126,10 +178,22 @@ def fetch(client: Client, sql: str, parameters: Mapping[str, Any], **settings: s
     return table
 
 
+def kill(client: Client, comment: str) -> None:
+    """End the query that runs with this `log_comment`, if it still does."""
+    client.command(
+        "KILL QUERY WHERE Settings['log_comment'] = {comment:String} ASYNC",
+        parameters={"comment": comment},
+    )
+
+
 def _code(error: ClickHouseError) -> int | None:
     found = _CODE.search(str(error))
     return int(found[1]) if found else None
 
 
 def _brief(error: ClickHouseError) -> str:
-    return f"store: {str(error).splitlines()[0][:500]}"
+    return f"store: {_first_line(error)}"
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)[:500]

@@ -1,14 +1,20 @@
 """What completions and look-ups read instead of scanning: derived from a group, new rows only."""
 
-from collections.abc import Iterable
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.envelope import Resource, Scope
-from storage.tables import DAY_NS
+from storage.tables import DAY_NS, expires_day
 
 Row = tuple[object, ...]
+
+_EXPIRES: Final = "expires_day"
+"""The day on which the last record that refers to a row has expired."""
 
 
 def trace_bounds(spans: pa.Table) -> pa.Table:
@@ -32,45 +38,74 @@ def trace_bounds(spans: pa.Table) -> pa.Table:
     )
 
 
-def operations(spans: pa.Table) -> Iterable[Row]:
-    """Yield the distinct (tenant, service_name, name, kind) of spans."""
-    names = ["tenant", "service_name", "name", "kind"]
-    return _rows(spans.select(names).group_by(names).aggregate([]))
+def lists(rows: pa.Table, signal: str) -> dict[str, pa.Table]:
+    """Return the rows of the lists that every signal has."""
+    with_expiry = rows.append_column(_EXPIRES, expires_day(rows["time"], rows["keep_for_s"]))
+    names = pa.array([signal]).dictionary_encode()
+    found = {
+        "services": distinct(with_expiry, ["tenant", "service_name"]),
+        "resources": _renamed(distinct(with_expiry, ["tenant", "resource"])),
+        "scopes": _renamed(distinct(with_expiry, ["tenant", "scope"])),
+        "attribute_keys": attribute_keys(with_expiry),
+    }
+    return {
+        name: table.append_column("signal", names.take(pa.array([0] * len(table), pa.int32())))
+        for name, table in found.items()
+    }
 
 
-def distinct(rows: pa.Table, column: str) -> Iterable[Row]:
-    """Yield the distinct (tenant, value of the column)."""
-    names = ["tenant", column]
-    return _rows(rows.select(names).group_by(names).aggregate([]))
+def operations(spans: pa.Table) -> pa.Table:
+    """Return the distinct (tenant, service_name, name, kind) of spans."""
+    with_expiry = spans.append_column(_EXPIRES, expires_day(spans["time"], spans["keep_for_s"]))
+    return distinct(with_expiry, ["tenant", "service_name", "name", "kind"])
 
 
-def attribute_keys(rows: pa.Table) -> Iterable[Row]:
-    """Yield the distinct (tenant, level, key, type) of records, resources and scopes."""
-    yield from _record_keys(rows)
-    shared = rows.select(["tenant", "resource", "scope"])
-    for tenant, resource, scope in _rows(
-        shared.group_by(["tenant", "resource", "scope"]).aggregate([])
-    ):
-        for key, kind, _ in Resource.parse(str(resource)).attributes:
-            yield tenant, "resource", key, kind
-        for key, kind, _ in Scope.parse(str(scope)).attributes:
-            yield tenant, "scope", key, kind
+def distinct(rows: pa.Table, names: Sequence[str]) -> pa.Table:
+    """Return the distinct values of columns, each with the day on which its last row expires."""
+    found = rows.select([*names, _EXPIRES]).group_by(list(names)).aggregate([(_EXPIRES, "max")])
+    return found.rename_columns([*names, _EXPIRES])
 
 
-def _record_keys(rows: pa.Table) -> Iterable[Row]:
-    attributes = rows["attributes"].combine_chunks()
+def attribute_keys(rows: pa.Table) -> pa.Table:
+    """Return the distinct (tenant, level, key, type) of records, resources and scopes."""
+    shared = []
+    for one in distinct(rows, ["tenant", "resource", "scope"]).to_pylist():
+        head = {"tenant": one["tenant"], _EXPIRES: one[_EXPIRES]}
+        for level, attributes in (
+            ("resource", Resource.parse(one["resource"]).attributes),
+            ("scope", Scope.parse(one["scope"]).attributes),
+        ):
+            shared += [
+                {**head, "level": level, "key": key, "type": kind} for key, kind, _ in attributes
+            ]
+    of_records = [{**one, "level": "record"} for one in _record_keys(rows).to_pylist()]
+    whole = pa.Table.from_pylist([*of_records, *shared], schema=pa.schema(_KEY_FIELDS))
+    return distinct(whole, ["tenant", "level", "key", "type"])
+
+
+_KEY_FIELDS: Final[list[pa.Field[Any]]] = [
+    pa.field("tenant", pa.utf8()),
+    pa.field("level", pa.utf8()),
+    pa.field("key", pa.utf8()),
+    pa.field("type", pa.uint8()),
+    pa.field(_EXPIRES, pa.uint16()),
+]
+
+
+def _record_keys(rows: pa.Table) -> pa.Table:
+    attributes = cast("pa.ListArray[Any]", rows["attributes"].combine_chunks())
     parents = pc.list_parent_indices(attributes)
-    flat = attributes.flatten()
+    flat = cast("pa.StructArray", attributes.flatten())
     pairs = pa.table(
         {
             "tenant": rows["tenant"].combine_chunks().take(parents),
             "key": flat.field("key"),
             "type": flat.field("type"),
+            _EXPIRES: rows[_EXPIRES].combine_chunks().take(parents),
         }
     )
-    for tenant, key, kind in _rows(pairs.group_by(pairs.column_names).aggregate([])):
-        yield tenant, "record", key, kind
+    return distinct(pairs, ["tenant", "key", "type"])
 
 
-def _rows(table: pa.Table) -> Iterable[Row]:
-    return zip(*(column.to_pylist() for column in table.columns), strict=True)
+def _renamed(table: pa.Table) -> pa.Table:
+    return table.rename_columns(["tenant", "text", _EXPIRES])

@@ -28,6 +28,11 @@ class Migration:
     name: str
     statements: tuple[str, ...]
 
+    @property
+    def label(self) -> str:
+        """Return the name of the file without its ending."""
+        return f"{self.number:04}_{self.name}"
+
 
 def migrations() -> list[Migration]:
     """Return all migrations that this version knows, in order."""

@@ -10,19 +10,22 @@ order of attributes) makes the `variant`, so that a point can be given back exac
 Per record this is Arrow; Python runs once per distinct series of a batch.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final, TypeAlias, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import schema
 from pipeline.envelope import Resource, Scope
 from pipeline.value import dumps
+
+_Codes: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
 
 SERIES_COLUMNS: Final = (
     "metric_name",
@@ -51,18 +54,19 @@ class Series:
     `series_id`, `variant`, `service_name`, `time` (the newest of its points) and SERIES_COLUMNS.
     """
 
-    ids: pa.Array
-    variants: pa.Array
+    ids: pa.Array[Any]
+    variants: pa.Array[Any]
     distinct: pa.Table
 
 
-def identify(rows: pa.RecordBatch, service: pa.Array, tenant: str) -> Series:
+def identify(rows: pa.RecordBatch, service: pa.Array[Any], tenant: str) -> Series:
     """Return the series of points; `service` is each row's service name."""
     texts = [rows[name] for name in (*_IDENTITY_TEXTS, *_VARIANT_TEXTS)]
     numbers = [rows[n] for n in ("metric_type", "aggregation_temporality", "is_monotonic")]
-    codes = [_codes(column) for column in (*texts, *numbers, _attribute_texts(rows["attributes"]))]
+    attributes = cast("pa.ListArray[Any]", rows["attributes"])
+    codes = [_codes(column) for column in (*texts, *numbers, _attribute_texts(attributes))]
     _, firsts, inverse = np.unique(_combined(codes), return_index=True, return_inverse=True)
-    first = pa.array(firsts)
+    first: pa.Array[Any] = pa.array(firsts)
     keys = zip(
         *(column.take(first).to_pylist() for column in (*texts, *numbers)),
         rows["attributes"].take(first).to_pylist(),
@@ -86,16 +90,16 @@ def identify(rows: pa.RecordBatch, service: pa.Array, tenant: str) -> Series:
     return Series(pa.array(ids[inverse]), pa.array(variants[inverse]), distinct)
 
 
-def _codes(column: pa.Array) -> np.ndarray:
+def _codes(column: pa.Array[Any]) -> _Codes:
     """Return a small number for each row, equal where the values are equal."""
-    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    whole = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    encoded = cast("pa.DictionaryArray[Any, Any]", whole)
     # A dictionary may repeat a value after batches were joined: encode its values once more.
     values = encoded.dictionary.dictionary_encode().indices
-    codes: np.ndarray = values.take(encoded.indices).to_numpy(zero_copy_only=False)
-    return codes.astype(np.int64)
+    return values.take(encoded.indices).to_numpy(zero_copy_only=False).astype(np.int64)
 
 
-def _combined(codes: list[np.ndarray]) -> np.ndarray:
+def _combined(codes: list[_Codes]) -> _Codes:
     """Fold columns of codes into one; renumber at each step, so that nothing overflows."""
     whole = codes[0]
     for more in codes[1:]:
@@ -103,12 +107,12 @@ def _combined(codes: list[np.ndarray]) -> np.ndarray:
     return whole
 
 
-def _attribute_texts(attributes: pa.ListArray) -> pa.Array:
+def _attribute_texts(attributes: pa.ListArray[Any]) -> pa.Array[Any]:
     """Return one text a row that differs where the attributes differ, order included."""
-    flat = attributes.flatten()
+    flat = cast("pa.StructArray", attributes.flatten())
     if not len(flat):
         return pa.repeat(pa.scalar("", pa.utf8()), len(attributes))
-    key, kind, value = (flat.field(i) for i in range(3))
+    key, kind, value = (cast("Any", flat.field(i)) for i in range(3))
     # Lengths in front, so that no key or value can imitate another's border.
     element = pc.binary_join_element_wise(
         pc.cast(pc.binary_length(key), pa.utf8()),
@@ -119,7 +123,8 @@ def _attribute_texts(attributes: pa.ListArray) -> pa.Array:
         "\x1f",
     )
     starts = pc.subtract(attributes.offsets, attributes.offsets[0])
-    return pc.binary_join(pa.ListArray.from_arrays(starts, element), "\x1e")
+    lists: Any = pa.ListArray.from_arrays(starts, cast("Any", element))
+    return cast("pa.Array[Any]", pc.binary_join(lists, "\x1e"))
 
 
 def _pairs(attributes: list[dict[str, object]]) -> str:
@@ -127,7 +132,7 @@ def _pairs(attributes: list[dict[str, object]]) -> str:
 
 
 @lru_cache(maxsize=200_000)
-def _hashes(  # noqa: PLR0913 - the parts of an identity
+def _hashes(  # noqa: PLR0913, PLR0917 - the parts of an identity
     resource: str,
     scope: str,
     name: str,
@@ -154,6 +159,3 @@ def _hashes(  # noqa: PLR0913 - the parts of an identity
 def _hash(canonical: object) -> int:
     text = dumps(canonical).encode(errors="surrogatepass")
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
-
-
-assert set(SERIES_COLUMNS) <= set(schema.POINTS.names)

@@ -1,20 +1,26 @@
 """A batch in, the rows of each table out: what every column store derives after the chain."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final, cast
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import schema
 from pipeline.batch import Batch
 from pipeline.envelope import Resource, find
+from pipeline.ports import Commit
 from pipeline.signal import Signal
-from storage.series import SERIES_COLUMNS, identify
+from storage.series import identify
 
 DAY_NS: Final = 86_400 * 10**9
 """Nanoseconds of the day by which tables are partitioned; a day is a number since 1970."""
+
+_DAY_MAX: Final = 49_710  # what DateTime holds: 2106
 
 Tables = dict[str, pa.Table]
 Keep = Callable[[Signal, str, str], int]
@@ -75,10 +81,10 @@ def record_tables(batch: Batch, epoch: int, partition: int, keep: Keep) -> Table
     service = services(batch.rows["resource"])
     kept = _kept(batch, service, keep)
     rows = pa.Table.from_batches([batch.rows])
-    derived = {
-        "tenant": _constant(batch.tenant, len(batch)),
-        "epoch": _constant(epoch, len(batch), pa.uint32()),
-        "partition": _constant(partition, len(batch), pa.uint16()),
+    derived: dict[str, pa.Array[Any]] = {
+        "tenant": _text(batch.tenant, len(batch)),
+        "epoch": pa.array(np.full(len(batch), epoch, np.uint32)),
+        "partition": pa.array(np.full(len(batch), partition, np.uint16)),
         "keep_for_s": kept,
     }
     if batch.signal is not Signal.METRICS:
@@ -86,15 +92,15 @@ def record_tables(batch: Batch, epoch: int, partition: int, keep: Keep) -> Table
     series = identify(batch.rows, service, batch.tenant)
     derived |= {"series_id": series.ids, "variant": series.variants}
     rows = _with(rows, derived)
-    tables: Tables = {"series": series.distinct}
+    kept_series = _kept(batch, series.distinct["service_name"].combine_chunks(), keep)
+    tables: Tables = {"series": _with(series.distinct, {"keep_for_s": kept_series})}
     for table, types in POINT_TABLES.items():
         of_type = pc.is_in(batch.rows["metric_type"], pa.array(types, pa.uint8()))
         if pc.any(of_type).as_py():
             columns = [*derived, *_POINT_SHARED, *_POINT_OWN[table]]
             chosen = rows.filter(of_type)
-            tables[table] = (_numbers(chosen) if table == "number_points" else chosen).select(
-                columns
-            )
+            whole = _numbers(chosen) if table == "number_points" else chosen
+            tables[table] = whole.select(columns)
     return tables
 
 
@@ -104,14 +110,18 @@ def _numbers(points: pa.Table) -> pa.Table:
     none = pa.scalar(0, pa.uint8())
     of_int = pc.if_else(integer.is_valid(), pa.scalar(AS_INT, pa.uint8()), none)
     kind = pc.if_else(double.is_valid(), pa.scalar(AS_DOUBLE, pa.uint8()), of_int)
-    plain = {"value_double": double.fill_null(0.0), "value_int": integer.fill_null(0)}
+    plain: dict[str, Any] = {
+        "value_double": pc.fill_null(double, pa.scalar(0.0)),
+        "value_int": pc.fill_null(integer, pa.scalar(0)),
+    }
     return _with(points.drop_columns(list(plain)), {**plain, "value_type": kind})
 
 
-def services(resource: pa.DictionaryArray) -> pa.DictionaryArray:
+def services(resource: pa.Array[Any]) -> pa.Array[Any]:
     """Return the `service.name` of each row's resource, empty where it has none."""
-    names = pa.array([_service(text) for text in resource.dictionary.to_pylist()], pa.utf8())
-    return pc.take(names, resource.indices).dictionary_encode()
+    texts = cast("pa.DictionaryArray[Any, Any]", resource)
+    names = pa.array([_service(str(text)) for text in texts.dictionary.to_pylist()], pa.utf8())
+    return cast("pa.Array[Any]", pc.take(names, texts.indices).dictionary_encode())
 
 
 @lru_cache(maxsize=4096)
@@ -119,19 +129,30 @@ def _service(resource: str) -> str:
     return find(Resource.parse(resource).attributes, "service.name") or ""
 
 
-def _kept(batch: Batch, service: pa.DictionaryArray, keep: Keep) -> pa.Array:
-    seconds = [keep(batch.signal, batch.tenant, name) for name in service.dictionary.to_pylist()]
-    return pc.take(pa.array(seconds, pa.uint32()), service.indices)
+def covers(last: Commit | None, commit: Commit) -> bool:
+    """Tell whether the newest commit record says that this one's rows are stored."""
+    return last is not None and (last.epoch, last.last) >= (commit.epoch, commit.last)
 
 
-def _constant(value: object, length: int, kind: pa.DataType = schema.TEXT) -> pa.Array:
-    if pa.types.is_dictionary(kind):
-        indices = pa.repeat(pa.scalar(0, pa.int32()), length)
-        return pa.DictionaryArray.from_arrays(indices, pa.array([value], pa.utf8()))
-    return pa.repeat(pa.scalar(value, kind), length)
+def expires_day(time: pa.ChunkedArray[Any], keep_for_s: pa.ChunkedArray[Any]) -> pa.Array[Any]:
+    """Return the first day on which rows of that time and retention have all expired."""
+    seconds = time.to_numpy() // 10**9 + keep_for_s.to_numpy()
+    days = np.minimum(seconds // 86_400 + 1, _DAY_MAX)
+    return pa.array(days.astype(np.uint16))
 
 
-def _with(rows: pa.Table, columns: Mapping[str, pa.Array]) -> pa.Table:
+def _kept(batch: Batch, service: pa.Array[Any], keep: Keep) -> pa.Array[Any]:
+    names = cast("pa.DictionaryArray[Any, Any]", service)
+    seconds = [keep(batch.signal, batch.tenant, str(name)) for name in names.dictionary.to_pylist()]
+    return pc.take(pa.array(seconds, pa.uint32()), names.indices)
+
+
+def _text(value: str, length: int) -> pa.Array[Any]:
+    indices = pa.array(np.zeros(length, np.int32), pa.int32())
+    return pa.DictionaryArray.from_arrays(indices, pa.array([value], pa.utf8()))
+
+
+def _with(rows: pa.Table, columns: Mapping[str, Any]) -> pa.Table:
     for name, column in columns.items():
         rows = rows.append_column(name, column)
     return rows
@@ -146,6 +167,3 @@ def joined(tables: Sequence[Tables]) -> Tables:
         .combine_chunks()
         for name in names
     }
-
-
-__all__ = ["DAY_NS", "POINT_TABLES", "RECORD_TABLES", "SERIES_COLUMNS", "joined", "record_tables"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from itertools import count
 from typing import Any, Final, Self
@@ -58,6 +59,8 @@ class Connection:
         self._connected = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._error: Exception | None = None
+        # A refused log-in is often followed by a mere reset: the last error alone tells too little.
+        self._told: deque[str] = deque(maxlen=4)
         self._closed = False
         self.breaks = 0
         """How often the connection broke: what lives on the server's side of it may be gone."""
@@ -71,7 +74,8 @@ class Connection:
                 await self._until_prepared()
         except TimeoutError as error:
             raise Setup(
-                f"bus.url: no NATS with JetStream took us within {wait_s:g} s: {self._error}"
+                f"bus.url: no NATS with JetStream took us within {wait_s:g} s: "
+                f"{'; '.join(self._told) or 'no answer'}"
             ) from error
         self._keeper = asyncio.create_task(self._keep())
 
@@ -157,7 +161,7 @@ class Connection:
             with verdicts():
                 await self._prepare(self)
         except Unavailable as error:
-            self._error = error
+            self._note(error)
             return False
         return True
 
@@ -195,7 +199,8 @@ class Connection:
                 done = await self._prepared()
             except Setup as error:
                 # The streams were replaced by others while we ran.
-                self._error, done = error, False
+                self._note(error)
+                done = False
             if done:
                 _log.info("bus.connected", connection=self._name)
             else:
@@ -219,6 +224,12 @@ class Connection:
                 return
         await self._connect()
 
+    def _note(self, error: Exception) -> None:
+        self._error = error
+        text = str(error) or type(error).__name__
+        if text not in self._told:
+            self._told.append(text)
+
     def _break(self) -> None:
         self.breaks += 1
         for ack in self._acks.values():
@@ -239,7 +250,7 @@ class Connection:
             ack.set_exception(nats.errors.ProtocolError(f"no acknowledgement: {error}"))
 
     async def _on_error(self, error: Exception) -> None:
-        self._error = error
+        self._note(error)
         if isinstance(error, nats.errors.SlowConsumerError):
             _log.warning("bus.slow_consumer", connection=self._name)
 

@@ -1,4 +1,5 @@
 """Plans to ClickHouse SQL. Text is made only here, and values enter it only as parameters."""
+# ruff: noqa: S608 - what is put together here is our own text; values are bound
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,9 +10,9 @@ from pipeline.plan import Condition, Records, Trace, Traces
 from pipeline.signal import Signal
 from storage.compile.condition import Conditions
 from storage.compile.parameters import Parameters
-from storage.tables import POINT_TABLES, SERIES_COLUMNS
-
-POSITION_COLUMNS: Final = ("sequence", "time")
+from storage.fields import check
+from storage.series import SERIES_COLUMNS
+from storage.tables import POINT_TABLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Statement:
 
 def records(plan: Records) -> Statement:
     """Return the newest records that match, with the columns of the schema and service_name."""
+    check(plan.signal, plan.where)
     parameters = Parameters()
     if plan.signal is Signal.METRICS:
         return _points(plan, parameters)
@@ -37,12 +39,13 @@ def records(plan: Records) -> Statement:
 
 def matching(plan: Traces) -> Statement:
     """Return the IDs, as hex, of the traces whose newest matching span is newest."""
+    check(Signal.TRACES, plan.where)
     parameters = Parameters()
     where = _where(Signal.TRACES, plan.tenant, plan.start_ns, plan.end_ns, plan.where, parameters)
     limit = parameters.add(plan.limit, "UInt64")
     sql = (
         f"SELECT hex(trace_id) AS id FROM spans WHERE {where} "
-        f"GROUP BY trace_id ORDER BY max(time) DESC LIMIT {limit}"
+        f"GROUP BY trace_id ORDER BY max(time) DESC, trace_id DESC LIMIT {limit}"
     )
     return Statement(sql, parameters.bound)
 
@@ -53,19 +56,20 @@ def summaries(tenant: str, trace_ids: list[str]) -> Statement:
     who = f"tenant = {parameters.add(tenant, 'String')}"
     ids = parameters.add(trace_ids, "Array(String)")
     wanted = f"{who} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin({ids})), 16))"
-    zero = "toFixedString(unhex('0000000000000000'), 8)"
+    # By the ID as well, so that two roots of one time are not mixed.
+    earliest = "(start_time_unix_nano, span_id), parent_span_id = toFixedString('', 8)"
     sql = f"""SELECT trace_id,
     min(start_time_unix_nano) AS start_ns,
     max(end_time_unix_nano) AS end_ns,
     count() AS span_count,
     countIf(status_code = 2) AS error_count,
     arraySort(groupUniqArray(toString(service_name))) AS services,
-    toString(argMinIf(service_name, start_time_unix_nano, parent_span_id = {zero})) AS root_service,
-    toString(argMinIf(name, start_time_unix_nano, parent_span_id = {zero})) AS root_name
+    argMinIf(toString(service_name), {earliest}) AS root_service,
+    argMinIf(toString(name), {earliest}) AS root_name
 FROM spans
 WHERE {wanted} AND {_bounded(wanted)}
 GROUP BY trace_id
-ORDER BY start_ns DESC"""
+ORDER BY start_ns DESC, trace_id DESC"""
     return Statement(sql, parameters.bound)
 
 
@@ -86,12 +90,13 @@ def trace(plan: Trace) -> Statement:
 def _bounded(wanted: str) -> str:
     """Bound the time by where these traces lie: constants by the time that indexes are read."""
     first, last = (
-        f"(SELECT {bound} FROM trace_bounds WHERE {wanted})" for bound in ("min(first)", "max(last)")
+        f"(SELECT {bound} FROM trace_bounds WHERE {wanted})"
+        for bound in ("min(first)", "max(last)")
     )
     return f"time >= {first} AND time <= {last}"
 
 
-def _where(  # noqa: PLR0913, PLR0917 - the parts of a question
+def _where(
     signal: Signal,
     tenant: str,
     start_ns: int,
@@ -107,7 +112,7 @@ def _where(  # noqa: PLR0913, PLR0917 - the parts of a question
 
 
 def _range(start_ns: int, end_ns: int, parameters: Parameters) -> list[str]:
-    start, end = (parameters.add(max(0, ns), "UInt64") for ns in (start_ns, end_ns))
+    start, end = (parameters.add(min(max(0, ns), 2**64 - 1), "UInt64") for ns in (start_ns, end_ns))
     return [f"time >= {start}", f"time < {end}"]
 
 

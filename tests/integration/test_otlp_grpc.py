@@ -81,7 +81,7 @@ async def client() -> AsyncIterator[Client]:
 
 def trailers(error: aio.AioRpcError) -> tuple[status_pb2.Status, int | None, int | None]:
     """The Status, and the seconds of RetryInfo in each of the two trailers."""
-    found: dict[str, Any] = dict(tuple(pair) for pair in error.trailing_metadata())
+    found: dict[str, Any] = dict(error.trailing_metadata())  # type: ignore[arg-type]
     told = status_pb2.Status.FromString(found["grpc-status-details-bin"])
     assert (told.code, told.message) == (error.code().value[0], error.details())
     packed = error_details_pb2.RetryInfo()

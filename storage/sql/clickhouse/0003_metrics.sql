@@ -15,10 +15,11 @@ CREATE TABLE IF NOT EXISTS series (
     resource LowCardinality(String),
     scope LowCardinality(String),
     attributes Array(Tuple(key LowCardinality(String), type UInt8, value String)) CODEC(ZSTD(1)),
-    time UInt64
-) ENGINE = ReplacingMergeTree(time)
+    time UInt64,
+    expires_day UInt16
+) ENGINE = ReplacingMergeTree(expires_day)
 ORDER BY (tenant, metric_name, series_id, variant)
-TTL toDateTime(least(intDiv(time, 1000000000) + 34560000, 4294967295));
+TTL toDateTime(toUInt32(expires_day) * 86400);
 
 -- Gauges and sums. Two plain columns and a type took 3.2 bytes a point, nullable ones 3.8.
 CREATE TABLE IF NOT EXISTS number_points (

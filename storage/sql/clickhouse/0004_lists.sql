@@ -14,43 +14,44 @@ TTL toDateTime(expires_s)
 SETTINGS index_granularity = 1024;
 
 -- The lists below are written by the committer, new rows only, once a day for each that is alive;
--- replacing, so that writing a row again changes nothing.
+-- replacing, so that writing a row again changes nothing. A row expires after every record that
+-- refers to it: conditions on resources and scopes look here first.
 CREATE TABLE IF NOT EXISTS resources (
     tenant LowCardinality(String),
     signal LowCardinality(String),
     text String CODEC(ZSTD(1)),
-    day UInt16
-) ENGINE = ReplacingMergeTree(day)
+    expires_day UInt16
+) ENGINE = ReplacingMergeTree(expires_day)
 ORDER BY (tenant, signal, text)
-TTL toDateTime(toUInt32(day) * 86400) + toIntervalDay(400);
+TTL toDateTime(toUInt32(expires_day) * 86400);
 
 CREATE TABLE IF NOT EXISTS scopes (
     tenant LowCardinality(String),
     signal LowCardinality(String),
     text String CODEC(ZSTD(1)),
-    day UInt16
-) ENGINE = ReplacingMergeTree(day)
+    expires_day UInt16
+) ENGINE = ReplacingMergeTree(expires_day)
 ORDER BY (tenant, signal, text)
-TTL toDateTime(toUInt32(day) * 86400) + toIntervalDay(400);
+TTL toDateTime(toUInt32(expires_day) * 86400);
 
 CREATE TABLE IF NOT EXISTS services (
     tenant LowCardinality(String),
     signal LowCardinality(String),
     service_name LowCardinality(String),
-    day UInt16
-) ENGINE = ReplacingMergeTree(day)
+    expires_day UInt16
+) ENGINE = ReplacingMergeTree(expires_day)
 ORDER BY (tenant, signal, service_name)
-TTL toDateTime(toUInt32(day) * 86400) + toIntervalDay(400);
+TTL toDateTime(toUInt32(expires_day) * 86400);
 
 CREATE TABLE IF NOT EXISTS operations (
     tenant LowCardinality(String),
     service_name LowCardinality(String),
     name String,
     kind Int32,
-    day UInt16
-) ENGINE = ReplacingMergeTree(day)
+    expires_day UInt16
+) ENGINE = ReplacingMergeTree(expires_day)
 ORDER BY (tenant, service_name, name, kind)
-TTL toDateTime(toUInt32(day) * 86400) + toIntervalDay(400);
+TTL toDateTime(toUInt32(expires_day) * 86400);
 
 CREATE TABLE IF NOT EXISTS attribute_keys (
     tenant LowCardinality(String),
@@ -58,7 +59,7 @@ CREATE TABLE IF NOT EXISTS attribute_keys (
     level LowCardinality(String),
     key String,
     type UInt8,
-    day UInt16
-) ENGINE = ReplacingMergeTree(day)
+    expires_day UInt16
+) ENGINE = ReplacingMergeTree(expires_day)
 ORDER BY (tenant, signal, level, key, type)
-TTL toDateTime(toUInt32(day) * 86400) + toIntervalDay(400);
+TTL toDateTime(toUInt32(expires_day) * 86400);

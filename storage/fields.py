@@ -1,0 +1,88 @@
+"""Which columns a condition may name and what with they are compared, in every backend."""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final
+
+from pipeline.errors import Rejected
+from pipeline.plan import And, AttributeField, Column, Compare, Condition, Not, Operator, Or, Scalar
+from pipeline.signal import Signal
+
+
+class Kind(Enum):
+    """What a column holds."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    FLAG = "flag"
+    ID = "id"
+
+
+_SHARED: Final = dict.fromkeys(("service_name", "scope_name", "scope_version"), Kind.TEXT)
+COLUMNS: Final[Mapping[Signal, Mapping[str, Kind]]] = {
+    Signal.TRACES: {
+        **_SHARED,
+        **dict.fromkeys(("name", "status_message", "trace_state"), Kind.TEXT),
+        **dict.fromkeys(("kind", "status_code", "flags", "duration_ns"), Kind.NUMBER),
+        **dict.fromkeys(("trace_id", "span_id", "parent_span_id"), Kind.ID),
+    },
+    Signal.LOGS: {
+        **_SHARED,
+        **dict.fromkeys(("severity_text", "body", "event_name"), Kind.TEXT),
+        **dict.fromkeys(("severity_number", "flags"), Kind.NUMBER),
+        **dict.fromkeys(("trace_id", "span_id"), Kind.ID),
+    },
+    Signal.METRICS: {
+        **_SHARED,
+        **dict.fromkeys(("metric_name", "metric_description", "metric_unit"), Kind.TEXT),
+        **dict.fromkeys(("metric_type", "aggregation_temporality", "flags", "value"), Kind.NUMBER),
+        "is_monotonic": Kind.FLAG,
+    },
+}
+"""A body is compared by its text form."""
+
+_ID_BYTES: Final = {"trace_id": 16, "span_id": 8, "parent_span_id": 8}
+_EQUALITY: Final = (Operator.EQUAL, Operator.NOT_EQUAL)
+
+
+def check(signal: Signal, condition: Condition | None) -> None:
+    """Raise Rejected for what no backend answers: unknown columns, values of another kind."""
+    match condition:
+        case None:
+            return
+        case And(parts) | Or(parts):
+            for part in parts:
+                check(signal, part)
+        case Not(part):
+            check(signal, part)
+        case Compare(Column(name), operator, value):
+            kind = COLUMNS[signal].get(name)
+            if kind is None:
+                raise Rejected(f"{signal} have no column {name}")
+            if not _fits(kind, name, operator, value):
+                raise Rejected(f"{name} {operator} {value!r}: {name} is of the kind {kind.value}")
+        case Compare(AttributeField(key), _, value):
+            if isinstance(value, bytes) or not _bounded(value):
+                raise Rejected(f"attribute {key!r} cannot be compared with {value!r}")
+        case _:
+            raise Rejected(f"no store can answer {condition}")
+
+
+def _fits(kind: Kind, name: str, operator: Operator, value: Scalar) -> bool:
+    match kind:
+        case Kind.TEXT:
+            return isinstance(value, str)
+        case Kind.NUMBER:
+            whole = isinstance(value, (int, float)) and not isinstance(value, bool)
+            return whole and _bounded(value)
+        case Kind.FLAG:
+            return isinstance(value, bool) and operator in _EQUALITY
+        case Kind.ID:
+            return isinstance(value, bytes) and len(value) == _ID_BYTES[name]
+
+
+def _bounded(value: Scalar) -> bool:
+    """Tell whether 64 bits hold a number; NaN and infinities are no numbers that anyone asks."""
+    if isinstance(value, float):
+        return value - value == 0
+    return not isinstance(value, int) or -(2**63) <= value < 2**63

@@ -1,0 +1,147 @@
+"""A store in memory: the fake that ships; for tests and a first look, nothing is kept."""
+
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import schema
+from pipeline.plan import Condition, Plan, Records, Trace, Traces
+from pipeline.ports import Commit, Counts, Group, Recovery
+from pipeline.signal import Signal
+from storage.answers import RECORDS, SUMMARY
+from storage.evaluate import Row, matches
+from storage.fields import check
+from storage.tables import covers, services
+
+_ERROR = 2
+
+
+class MemoryStore:
+    """Stores groups and answers plans; a `Store` and a `QueryBackend`. A commit is atomic."""
+
+    signals = frozenset(Signal)
+
+    def __init__(self) -> None:
+        self._rows: defaultdict[tuple[Signal, str], list[pa.Table]] = defaultdict(list)
+        self._groups: defaultdict[tuple[Signal, int], list[Group]] = defaultdict(list)
+
+    async def recover(self, signal: Signal, partition: int) -> Recovery:
+        """Return the newest commit record; nothing can lie above it."""
+        groups = self._groups[signal, partition]
+        newest = max((one.commit for one in groups), key=_place, default=None)
+        return Recovery(newest)
+
+    async def history(
+        self, signal: Signal, partition: int, first: int, last: int
+    ) -> Sequence[Commit]:
+        """Return the commit records that touch these sequences."""
+        found = (one.commit for one in self._groups[signal, partition])
+        touching = (one for one in found if one.last >= first and one.first <= last)
+        return sorted(touching, key=_place)
+
+    async def commit(self, group: Group, recovery: Recovery) -> None:
+        """Keep the group."""
+        if covers(recovery.last, group.commit):
+            return
+        for batch in group.batches:
+            self._rows[group.signal, batch.tenant].append(_answer(group.signal, batch.rows))
+        self._groups[group.signal, group.partition].append(group)
+
+    def counts(self, signal: Signal) -> Iterator[tuple[str, Counts]]:
+        """Yield the ledger's counts of every commit, by tenant."""
+        for (of_signal, _), groups in self._groups.items():
+            if of_signal is signal:
+                for group in groups:
+                    yield from group.counts.items()
+
+    async def run(self, plan: Plan) -> AsyncGenerator[pa.RecordBatch, None]:
+        """Answer a plan; see `pipeline.ports.QueryBackend`."""
+        match plan:
+            case Records():
+                check(plan.signal, plan.where)
+                found = self._matching(plan.signal, plan)
+                table = found.sort_by([("time", "descending")])
+            case Traces():
+                check(Signal.TRACES, plan.where)
+                table = self._traces(plan)
+            case Trace():
+                spans = self._all(Signal.TRACES, plan.tenant)
+                wanted = pa.scalar(plan.trace_id, schema.TRACE_ID)
+                of_trace = spans.filter(pc.equal(spans["trace_id"], wanted))
+                table = of_trace.sort_by([("time", "ascending"), ("span_id", "ascending")])
+        yield _one(table.slice(0, plan.limit))
+
+    def _all(self, signal: Signal, tenant: str) -> pa.Table:
+        return pa.concat_tables(
+            [RECORDS[signal].empty_table(), *self._rows.get((signal, tenant), ())]
+        )
+
+    def _matching(self, signal: Signal, plan: Records | Traces) -> pa.Table:
+        rows = self._all(signal, plan.tenant)
+        start, end = (
+            pa.scalar(min(max(0, ns), 2**64 - 1), pa.uint64())
+            for ns in (plan.start_ns, plan.end_ns)
+        )
+        within = pc.and_(pc.greater_equal(rows["time"], start), pc.less(rows["time"], end))
+        return _where(rows.filter(within), plan.where)
+
+    def _traces(self, plan: Traces) -> pa.Table:
+        newest: dict[bytes, int] = {}
+        found = self._matching(Signal.TRACES, plan).select(["trace_id", "time"])
+        for one in found.to_pylist():
+            newest[one["trace_id"]] = max(newest.get(one["trace_id"], 0), one["time"])
+        chosen = sorted(newest, key=lambda one: (newest[one], one), reverse=True)[: plan.limit]
+        spans = self._all(Signal.TRACES, plan.tenant)
+        of_traces = spans.filter(pc.is_in(spans["trace_id"], pa.array(chosen, schema.TRACE_ID)))
+        rows = sorted(of_traces.to_pylist(), key=lambda one: one["trace_id"])
+        summaries = [
+            _summary(trace_id, list(group))
+            for trace_id, group in groupby(rows, key=lambda one: one["trace_id"])
+        ]
+        summaries.sort(key=lambda one: (one["start_ns"], one["trace_id"]), reverse=True)
+        return pa.Table.from_pylist(summaries, schema=SUMMARY)
+
+
+def _where(rows: pa.Table, condition: Condition | None) -> pa.Table:
+    if condition is None:
+        return rows
+    return rows.filter(pa.array([matches(condition, one) for one in rows.to_pylist()], pa.bool_()))
+
+
+def _answer(signal: Signal, rows: pa.RecordBatch) -> pa.Table:
+    """Return the rows as they are answered."""
+    columns: Mapping[str, Any] = {
+        "service_name": services(rows["resource"]),
+        **{name: rows[name] for name in rows.schema.names},
+    }
+    return pa.table(dict(columns)).select(RECORDS[signal].names).cast(RECORDS[signal])
+
+
+def _summary(trace_id: bytes, spans: list[Row]) -> dict[str, Any]:
+    roots = [one for one in spans if not any(one["parent_span_id"])]
+    root = min(
+        roots, key=lambda one: (one["start_time_unix_nano"], one["span_id"]), default=None
+    ) or {"service_name": "", "name": ""}
+    return {
+        "trace_id": trace_id,
+        "start_ns": min(one["start_time_unix_nano"] for one in spans),
+        "end_ns": max(one["end_time_unix_nano"] for one in spans),
+        "span_count": len(spans),
+        "error_count": sum(one["status_code"] == _ERROR for one in spans),
+        "services": sorted({one["service_name"] for one in spans}),
+        "root_service": root["service_name"],
+        "root_name": root["name"],
+    }
+
+
+def _place(commit: Commit) -> tuple[int, int]:
+    return commit.epoch, commit.last
+
+
+def _one(table: pa.Table) -> pa.RecordBatch:
+    batches = table.combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
