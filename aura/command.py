@@ -19,7 +19,7 @@ from aura.serve import Role, serve
 from pipeline import settings
 from pipeline.errors import Setup
 from pipeline.folder import DataFolder
-from storage import pending
+from storage import open_store, pending
 
 _FILE = Path("config.yaml")
 _STOP_S = 30.0
@@ -76,7 +76,7 @@ def migrate(file: Path | None, only: bool) -> None:  # noqa: FBT001 - click pass
     try:
         config = _load(file)
         with DataFolder(config.data) as folder:
-            names = asyncio.run(pending(config.storage, folder.path, apply=not only))
+            names = asyncio.run(_migrate(config, folder.path, only=only))
     except Setup as error:
         _refuse(error)
     verb = "pending" if only else "applied"
@@ -84,6 +84,14 @@ def migrate(file: Path | None, only: bool) -> None:  # noqa: FBT001 - click pass
         click.echo(f"{verb}: {name}")
     if not names:
         click.echo("the schema is up to date")
+
+
+async def _migrate(config: Config, folder: Path, *, only: bool) -> list[str]:
+    names = await pending(config.storage, folder)
+    if names and not only:
+        async with open_store(config.storage, folder):
+            pass  # opening brings the schema up to date
+    return names
 
 
 def _load(file: Path | None) -> Config:
