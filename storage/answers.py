@@ -1,6 +1,6 @@
 """The columns of answers, the same from every backend."""
 
-from typing import Any, Final, cast
+from typing import Final
 
 import pyarrow as pa
 
@@ -8,11 +8,10 @@ from pipeline import schema
 
 
 def _plain(columns: pa.Schema) -> pa.Schema:
-    fields: list[pa.Field[Any]] = [
-        field.with_type(pa.utf8()) if pa.types.is_dictionary(field.type) else field
-        for field in columns
-    ]
-    return pa.schema([cast("pa.Field[Any]", pa.field("service_name", pa.utf8())), *fields])
+    for at, field in enumerate(columns):
+        if pa.types.is_dictionary(field.type):
+            columns = columns.set(at, field.with_type(pa.utf8()))
+    return columns.insert(0, pa.field("service_name", pa.utf8()))
 
 
 RECORDS: Final = {signal: _plain(columns) for signal, columns in schema.SCHEMAS.items()}

@@ -138,7 +138,7 @@ def expires_day(time: pa.ChunkedArray[Any], keep_for_s: pa.ChunkedArray[Any]) ->
     """Return the first day on which rows of that time and retention have all expired."""
     seconds = time.to_numpy() // 10**9 + keep_for_s.to_numpy()
     days = np.minimum(seconds // 86_400 + 1, _DAY_MAX)
-    return pa.array(days.astype(np.uint16))
+    return cast("pa.Array[Any]", pa.array(days.astype(np.uint16)))
 
 
 def _kept(batch: Batch, service: pa.Array[Any], keep: Keep) -> pa.Array[Any]:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pipeline import schema
-from pipeline.plan import Condition, Records, Trace, Traces
+from pipeline.plan import And, Column, Compare, Condition, Not, Or, Records, Trace, Traces
 from pipeline.signal import Signal
 from storage.compile.condition import Conditions
 from storage.compile.parameters import Parameters
 from storage.fields import check
 from storage.series import SERIES_COLUMNS
-from storage.tables import POINT_TABLES
+from storage.tables import AS_DOUBLE, AS_INT, POINT_TABLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,35 +149,61 @@ _OWN: Final[Mapping[str, frozenset[str]]] = {
 _POINT: Final = ("sequence", "time", "time_unix_nano", "start_time_unix_nano", "flags", "exemplars")
 
 
+# Columns that belong to a point; every other one, and every attribute, to its series.
+_OF_POINTS: Final = ("value", "flags")
+
+
 def _points(plan: Records, parameters: Parameters) -> Statement:
-    """Join the points of every kind with their series; conditions may name columns of both."""
+    """Join the points of every kind with their series; what is asked of series prunes points."""
     who = parameters.add(plan.tenant, "String")
-    scope = " AND ".join([f"tenant = {who}", *_range(plan.start_ns, plan.end_ns, parameters)])
-    kinds = " UNION ALL ".join(
-        "SELECT series_id, variant, "
-        + ", ".join(_POINT)
-        + ", "
-        + ", ".join(
-            name if name in _OWN[table] else f"{nothing} AS {name}"
-            for name, nothing in _NOTHING.items()
-        )
-        + f" FROM {table} WHERE {scope}"
-        for table in POINT_TABLES
-    )
-    where = "true"
-    if plan.where is not None:
-        where = Conditions(Signal.METRICS, who, parameters).sql(plan.where)
+    conditions = Conditions(Signal.METRICS, who, parameters)
+    of_series, of_points = ["true"], ["true"]
+    for part in _parts(plan.where):
+        (of_points if _asks_points(part) else of_series).append(conditions.sql(part))
+    series = f"tenant = {who} AND {' AND '.join(of_series)}"
+    scope = [f"tenant = {who}", *_range(plan.start_ns, plan.end_ns, parameters)]
+    if len(of_series) > 1:
+        scope.append(f"series_id IN (SELECT series_id FROM series WHERE {series})")
+    kinds = " UNION ALL ".join(_kind(table, " AND ".join(scope)) for table in POINT_TABLES)
     names = ", ".join(
         {
-            "value_double": "if(value_type = 4, value_double, NULL) AS value_double",
-            "value_int": "if(value_type = 6, value_int, NULL) AS value_int",
+            "value_double": f"if(value_type = {AS_DOUBLE}, value_double, NULL) AS value_double",
+            "value_int": f"if(value_type = {AS_INT}, value_int, NULL) AS value_int",
         }.get(name, name)
         for name in ("service_name", *schema.POINTS.names)
     )
     limit = parameters.add(plan.limit, "UInt64")
     shared = ", ".join(("series_id", "variant", "service_name", *SERIES_COLUMNS))
-    # ANY: a series that was written again and not merged yet still joins once.
+    # SEMI: a series that was written again and is not merged yet still joins each point once.
     sql = f"""SELECT {names} FROM (SELECT * FROM ({kinds}) AS points
-ANY INNER JOIN (SELECT {shared} FROM series WHERE tenant = {who}) AS series
-USING (series_id, variant) WHERE {where} ORDER BY time DESC LIMIT {limit})"""
+SEMI LEFT JOIN (SELECT {shared} FROM series WHERE {series}) AS series
+USING (series_id, variant) WHERE {" AND ".join(of_points)} ORDER BY time DESC LIMIT {limit})"""
     return Statement(sql, parameters.bound)
+
+
+def _kind(table: str, scope: str) -> str:
+    """Return the points of one table with the columns of all."""
+    own = (
+        name if name in _OWN[table] else f"{nothing} AS {name}"
+        for name, nothing in _NOTHING.items()
+    )
+    return f"SELECT series_id, variant, {', '.join((*_POINT, *own))} FROM {table} WHERE {scope}"
+
+
+def _parts(condition: Condition | None) -> tuple[Condition, ...]:
+    """Return what must hold, part by part."""
+    if condition is None:
+        return ()
+    return condition.parts if isinstance(condition, And) else (condition,)
+
+
+def _asks_points(condition: Condition) -> bool:
+    match condition:
+        case And(parts) | Or(parts):
+            return any(map(_asks_points, parts))
+        case Not(part):
+            return _asks_points(part)
+        case Compare(Column(name)):
+            return name in _OF_POINTS
+        case _:
+            return False

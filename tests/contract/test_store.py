@@ -1,0 +1,428 @@
+"""Every store keeps the promises of `ports.Store`."""
+
+import asyncio
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otlp.codec.request import REQUESTS
+from pipeline.errors import Unavailable
+from pipeline.plan import AttributeField, Column, Compare, Level, Operator
+from pipeline.ports import Counts, Group
+from pipeline.signal import Signal
+from pipeline.window import DAY_NS
+from storage.config import RetentionConfig, Rule
+from tests.support.buses import until
+from tests.support.otlp_strategies import LAWS, cases
+from tests.support.stores import (
+    NOW,
+    Rig,
+    around,
+    ask,
+    attribute,
+    commit,
+    everything,
+    group,
+    message,
+    messages,
+    rig,
+    sent,
+    stored,
+    write,
+)
+
+TENANTS = ("a", "b")
+signals = pytest.mark.parametrize("signal", Signal)
+
+
+@pytest.fixture(params=["memory", "chdb"])
+async def opened(request):
+    async with rig(request.param) as one:
+        yield one
+
+
+@pytest.fixture
+async def chdb():
+    async with rig("chdb") as one:
+        yield one
+
+
+@pytest.fixture
+def store(opened):
+    return opened.store
+
+
+async def holds(store, signal, posts):
+    """Check that the store holds what these messages carried, each record once."""
+    for tenant in {tenant for _, tenant, _ in posts}:
+        expected = sent(signal, (request for _, to, request in posts if to == tenant))
+        assert await stored(store, signal, tenant) == expected
+
+
+async def test_a_new_store_knows_no_log(store):
+    recovery = await store.recover(Signal.LOGS, 3)
+
+    assert recovery.last is None
+    assert list(await store.history(Signal.LOGS, 3, 0, 2**63)) == []
+
+
+@signals
+async def test_what_is_committed_is_there_and_its_record_is_the_newest(store, signal):
+    posts = messages(signal, range(1, 7), TENANTS)
+
+    await write(store, group(signal, posts[:4]), group(signal, posts[4:]))
+
+    await holds(store, signal, posts)
+    assert (await store.recover(signal, 0)).last == commit(1, 5, 6)
+    assert (await store.recover(signal, 1)).last is None
+
+
+@signals
+async def test_a_group_that_is_committed_again_is_stored_once(store, signal):
+    posts = messages(signal, range(1, 4), TENANTS)
+    for _ in range(3):
+        await write(store, group(signal, posts))
+
+    await holds(store, signal, posts)
+    assert list(await store.history(signal, 0, 1, 3)) == [commit(1, 1, 3)]
+
+
+@signals
+async def test_a_new_epoch_counts_anew(store, signal):
+    posts = messages(signal, range(1, 4), TENANTS)
+    await write(store, group(signal, posts))
+
+    await write(store, group(signal, posts, epoch=2))
+
+    await holds(store, signal, posts + posts)
+    assert (await store.recover(signal, 0)).last == commit(2, 1, 3)
+
+
+@signals
+async def test_partitions_have_their_own_sequences(store, signal):
+    posts = messages(signal, range(1, 4), TENANTS)
+
+    await write(store, group(signal, posts))
+    await write(store, group(signal, posts, partition=1))
+
+    await holds(store, signal, posts + posts)
+
+
+async def test_history_is_what_touches_the_sequences_in_every_epoch(store):
+    places = [(1, 1, 4), (1, 5, 9), (1, 10, 12), (2, 1, 6), (2, 7, 8)]
+    for epoch, first, last in places:
+        await write(store, Group(Signal.LOGS, 0, commit(epoch, first, last), (), {}))
+
+    async def history(first, last):
+        found = await store.history(Signal.LOGS, 0, first, last)
+        return [(one.epoch, one.first, one.last) for one in found]
+
+    assert await history(1, 99) == places
+    assert await history(6, 9) == [(1, 5, 9), (2, 1, 6), (2, 7, 8)]
+    assert await history(10, 10) == [(1, 10, 12)]
+    assert await history(13, 99) == []
+    assert list(await store.history(Signal.LOGS, 1, 1, 99)) == []
+    assert list(await store.history(Signal.TRACES, 0, 1, 99)) == []
+
+
+async def test_a_group_may_be_nothing_but_counts(opened):
+    counts = {"a": Counts(refused=7), "b": Counts(received=2, filtered=1, buried=1)}
+
+    await write(opened.store, Group(Signal.LOGS, 0, commit(1, 1, 9), (), counts))
+
+    assert (await opened.store.recover(Signal.LOGS, 0)).last == commit(1, 1, 9)
+    assert await ledger(opened, Signal.LOGS) == counts
+
+
+@signals
+async def test_a_commit_record_has_the_counts_of_every_tenant(opened, signal):
+    one = group(signal, messages(signal, range(1, 6), TENANTS))
+
+    await write(opened.store, one)
+
+    assert await ledger(opened, signal) == dict(one.counts)
+
+
+async def ledger(opened, signal):
+    if opened.target is None:
+        return dict(opened.store.counts(signal))
+    rows = await opened.sql(
+        "SELECT c.tenant, c.received, c.refused, c.filtered, c.sampled, c.buried, c.stored "
+        "FROM commits ARRAY JOIN counts AS c WHERE signal = {signal:String}",
+        signal=signal.value,
+    )
+    return {tenant: Counts(*numbers) for tenant, *numbers in rows}
+
+
+HOSTILE = (
+    "\x00",
+    "nul \x00 inside",
+    "'; DROP TABLE spans; --",
+    "\\' \\x27 \" ` {p0:String} %s %(a)s {}",
+    "\n\t\r\b\f\x1f\x1e\x7f",
+    "😀 \u2028 \ufffd \u202e é",
+    "x" * 1_000_000,
+    "",
+)
+
+
+async def test_hostile_text_comes_back_as_it_was_and_is_found(store):
+    for number, text in enumerate(HOSTILE):
+        tenant = f"tenant {number} {text[:100]}"
+        request = REQUESTS[Signal.LOGS]()
+        resource = around(request.resource_logs, text)
+        attribute(resource.resource.attributes, f"key {text[:1000]}", text)
+        scope = resource.scope_logs.add()
+        scope.scope.name = text
+        record = scope.log_records.add(time_unix_nano=NOW, severity_text=text, event_name=text)
+        record.body.string_value = text
+        attribute(record.attributes, text[:1000], text)
+        post = (number + 1, tenant, request)
+
+        await write(store, group(Signal.LOGS, [post]))
+
+        await holds(store, Signal.LOGS, [post])
+        if len(text) > 1000:
+            continue
+        for name in (
+            *(Column(name) for name in ("service_name", "body", "severity_text", "scope_name")),
+            AttributeField(text),
+            AttributeField(f"key {text}", Level.RESOURCE),
+        ):
+            equal = Compare(name, Operator.EQUAL, text)
+            found = await ask(store, everything(Signal.LOGS, tenant, where=equal))
+            assert found.num_rows == 1, equal
+
+
+@pytest.mark.parametrize("kind", ["memory", "chdb"])
+@signals
+def test_what_is_stored_is_what_was_sent(kind, signal):
+    """Any valid OTLP comes back whole: types, order, odd numbers, empty envelopes."""
+    number = itertools.count(1)
+    with asyncio.Runner() as runner:
+        opening = rig(kind)
+        store = runner.run(opening.__aenter__()).store
+
+        @LAWS.__class__(LAWS, max_examples=4)
+        @given(st.lists(cases(signal), min_size=25, max_size=25))
+        def law(drawn):
+            tenant = f"tenant {next(number)}"
+            posts = [(at + 1, tenant, case.request()) for at, case in enumerate(drawn)]
+            runner.run(write(store, group(signal, posts, epoch=next(number))))
+            runner.run(holds(store, signal, posts))
+
+        try:
+            law()
+        finally:
+            runner.run(opening.__aexit__(None, None, None))
+
+
+# What follows looks behind ClickHouse or breaks it; the memory store commits at one stroke.
+
+STEPS = {Signal.TRACES: 8, Signal.LOGS: 6, Signal.METRICS: 10}
+LISTS = {
+    "services": "service_name",
+    "resources": "text",
+    "scopes": "text",
+    "attribute_keys": "level, key, type",
+}
+OF_SIGNAL = {
+    Signal.TRACES: {
+        "operations": "service_name, name, kind",
+        "trace_bounds": "trace_id, min(first), max(last)",
+    },
+    Signal.LOGS: {},
+    Signal.METRICS: {"series": "series_id, variant, metric_name, resource, scope, attributes"},
+}
+
+
+async def lists(chdb, signal, tenants):
+    found = {}
+    for table, columns in {**LISTS, **OF_SIGNAL[signal]}.items():
+        where = "tenant IN {tenants:Array(String)}"
+        if table in LISTS:
+            where += f" AND signal = '{signal}'"
+        grouped = "GROUP BY trace_id" if table == "trace_bounds" else ""
+        found[table] = sorted(
+            await chdb.sql(
+                f"SELECT DISTINCT {columns} FROM {table} WHERE {where} {grouped}",
+                tenants=list(tenants),
+            )
+        )
+        assert found[table], table
+    return found
+
+
+@signals
+@pytest.mark.parametrize("when", ["before", "half", "after"])
+async def test_a_commit_that_was_cut_anywhere_is_completed_by_a_restart(chdb, signal, when):
+    posts = messages(signal, range(1, 4), ("whole", "whole too"))
+    await write(chdb.store, group(signal, posts, partition=99))
+    expected = await lists(chdb, signal, {"whole", "whole too"})
+    for at in range(1, STEPS[signal] + 1):
+        tenants = (f"a{at}", f"b{at}")
+        posts = messages(signal, range(1, 4), tenants)
+        one = group(signal, posts, partition=at)
+        async with chdb.broken(at, when) as (broken, fault):
+            with pytest.raises(Unavailable):
+                await write(broken, one)
+        assert len(fault.lost) == 1
+
+        recovery = await write(chdb.store, one)
+
+        stood = fault.lost == ["commits"] and when == "after"
+        assert recovery.last == (one.commit if stood else None)
+        await holds(chdb.store, signal, posts)
+        assert (await chdb.store.recover(signal, at)).last == one.commit
+        assert await lists(chdb, signal, tenants) == expected
+    async with chdb.broken(STEPS[signal] + 1, when) as (broken, fault):
+        await write(broken, group(signal, posts, partition=50))
+        assert fault.seen == STEPS[signal]
+
+
+@signals
+async def test_a_commit_that_failed_is_completed_by_the_same_process(chdb, signal):
+    """What a failed insert did not write is not taken for known."""
+    expected = None
+    async with chdb.broken(0, "before") as (store, fault):
+        for at in range(1, STEPS[signal] + 1):
+            tenants = (f"a{at}", f"b{at}")
+            posts = messages(signal, range(1, 4), tenants)
+            one = group(signal, posts, partition=at)
+            fault.seen, fault.at = 0, at
+            with pytest.raises(Unavailable):
+                await write(store, one)
+
+            await write(store, one)
+
+            await holds(store, signal, posts)
+            found = await lists(chdb, signal, tenants)
+            expected = expected or found
+            assert found == expected
+
+
+@signals
+async def test_a_cut_group_may_be_replayed_in_other_groups(chdb, signal):
+    posts = messages(signal, range(1, 11), TENANTS)
+    records = STEPS[signal] - 1
+    async with chdb.broken(records, "half") as (broken, _):
+        with pytest.raises(Unavailable):
+            await write(broken, group(signal, posts))
+    assert (await chdb.store.recover(signal, 0)).present
+
+    await write(
+        chdb.store, group(signal, posts[:4]), group(signal, posts[4:5]), group(signal, posts[5:])
+    )
+
+    await holds(chdb.store, signal, posts)
+
+
+@signals
+async def test_what_another_epoch_left_hides_nothing(chdb, signal):
+    posts = messages(signal, range(1, 4), TENANTS)
+    async with chdb.broken(STEPS[signal], "before") as (broken, _):
+        with pytest.raises(Unavailable):
+            await write(broken, group(signal, posts, epoch=1))
+
+    await write(chdb.store, group(signal, posts, epoch=2))
+
+    await holds(chdb.store, signal, posts + posts)
+
+
+async def test_a_cancelled_commit_ends_before_anything_else_is_looked_up(chdb):
+    posts = messages(Signal.METRICS, range(1, 40), TENANTS)
+    one = group(Signal.METRICS, posts)
+    recovery = await chdb.store.recover(Signal.METRICS, 0)
+    committing = asyncio.create_task(chdb.store.commit(one, recovery))
+    await asyncio.sleep(0)
+    committing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await committing
+
+    await write(chdb.store, one)
+
+    await holds(chdb.store, Signal.METRICS, posts)
+
+
+@signals
+async def test_lists_hold_each_thing_once_however_often_it_comes(chdb, signal):
+    posts = messages(signal, range(1, 9), TENANTS)
+    for at in (0, 4):
+        await write(chdb.store, group(signal, posts[at : at + 4]))
+    async with rig_again(chdb) as restarted:  # another process, which knows nothing
+        await write(restarted, group(signal, posts, epoch=2))
+
+    found = await lists(chdb, signal, {"a"})
+
+    for table in found:
+        if table != "trace_bounds":
+            await chdb.sql(f"OPTIMIZE TABLE {table} FINAL")
+            (total,) = await chdb.sql(f"SELECT count() FROM {table} WHERE tenant = 'a'")
+            assert total == (len(found[table]),)
+    assert found["services"] == [("api",)]
+    assert found["scopes"] == [('{"name":"lib","attributes":[]}',)]
+    own = "host" if signal is Signal.METRICS else "number"
+    kind = 1 if signal is Signal.METRICS else 3
+    assert found["attribute_keys"] == [("record", own, kind), ("resource", "service.name", 1)]
+    if signal is Signal.TRACES:
+        assert found["operations"] == [("api", f"op{number}", 2) for number in range(3)]
+        assert len(found["trace_bounds"]) == 4
+        assert {bounds[1:] for bounds in found["trace_bounds"]} == {(NOW - DAY_NS, NOW)}
+    if signal is Signal.METRICS:
+        assert len(found["series"]) == 5  # tenant a has the even messages: one host
+
+
+def rig_again(chdb):
+    from storage.clickhouse import open_clickhouse
+    from tests.support.stores import CONFIG
+
+    return open_clickhouse(chdb.target, CONFIG)
+
+
+async def test_records_are_kept_as_long_as_the_rules_say_and_then_go():
+    retention = RetentionConfig(
+        traces=10 * 86400.0,
+        logs=0.0,
+        rules=[
+            Rule(signal=Signal.LOGS, service="kept", keep=86400.0 * 3),
+            Rule(tenant="kept", keep=86400.0 * 400),
+        ],
+    )
+    async with rig("chdb", retention) as chdb:
+        posts = [
+            (1, "a", message(Signal.LOGS, 1)),
+            (2, "a", message(Signal.LOGS, 2, "kept")),
+            (3, "kept", message(Signal.LOGS, 3)),
+        ]
+        await write(chdb.store, group(Signal.LOGS, posts, arrived_ns=NOW))
+        await write(chdb.store, group(Signal.TRACES, [(1, "a", message(Signal.TRACES, 1))]))
+        kept = dict(
+            await chdb.sql("SELECT (tenant, service_name), any(keep_for_s) FROM logs GROUP BY 1")
+        )
+        assert kept in (
+            {},
+            {("a", "kept"): 3 * 86400, ("kept", "api"): 400 * 86400},
+            {("a", "api"): 0, ("a", "kept"): 3 * 86400, ("kept", "api"): 400 * 86400},
+        )
+        yesterday = ("SELECT count() FROM logs WHERE time < {now:UInt64}", NOW)
+
+        async def left():
+            await chdb.sql("OPTIMIZE TABLE logs FINAL")
+            return await chdb.sql(
+                "SELECT DISTINCT tenant, service_name FROM logs WHERE time < {now:UInt64} "
+                "ORDER BY 1, 2",
+                now=yesterday[1],
+            )
+
+        async with asyncio.timeout(20):
+            while await left() != [("a", "kept"), ("kept", "api")]:
+                await asyncio.sleep(0.05)
+        assert await chdb.sql("SELECT any(keep_for_s) FROM spans") == [(10 * 86400,)]
+        # A list keeps what a record refers to for as long as the record.
+        days = dict(await chdb.sql("SELECT tenant, max(expires_day) FROM resources GROUP BY 1"))
+        assert days["kept"] == NOW // DAY_NS + 401
+
+
+__all__ = ["Rig", "until"]

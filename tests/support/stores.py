@@ -1,0 +1,277 @@
+"""Stores for tests: the fake and the real one behind one handle, and groups to commit."""
+
+import asyncio
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from clickhouse_connect.driver.exceptions import OperationalError
+
+from otlp.codec import Decoder, encode, validate
+from otlp.codec.request import REQUESTS
+from pipeline.batch import Batch
+from pipeline.plan import Plan, Records
+from pipeline.ports import Commit, Counts, Group, Recovery
+from pipeline.signal import Signal
+from pipeline.window import DAY_NS, TimeWindow
+from storage.clickhouse import ClickHouse, open_clickhouse
+from storage.config import RetentionConfig, StorageConfig
+from storage.connection import Target
+from storage.memory import MemoryStore
+from tests.support.otlp_strategies import records
+
+NOW = (time.time_ns() // DAY_NS) * DAY_NS + DAY_NS // 2
+"""Noon of today: nothing expires while a test runs, and yesterday is another day."""
+
+CONFIG = StorageConfig(readers=2)
+EVERYTHING = 1_000_000
+
+_databases = count(1)
+
+
+@cache
+def engine() -> Path:
+    """Return the one folder that chdb has in this process; every test has a database of its own."""
+    import atexit
+
+    folder = Path(tempfile.mkdtemp(prefix="aura-chdb-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@dataclass
+class Fault:
+    """Loses the connection at one insert: before it, with the first day's rows in, or after it."""
+
+    at: int
+    when: str
+    seen: int = 0
+    lost: list[str] = field(default_factory=list)
+
+
+class Faulty:
+    """A client with a fault."""
+
+    def __init__(self, client: Any, fault: Fault) -> None:
+        self._client = client
+        self._fault = fault
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def insert_arrow(self, table: str, rows: pa.Table, **options: Any) -> None:
+        fault = self._fault
+        fault.seen += 1
+        if fault.seen != fault.at:
+            self._client.insert_arrow(table, rows, **options)
+            return
+        fault.lost.append(table)
+        if fault.when == "half" and "time" in rows.column_names:
+            days = [at // DAY_NS for at in rows["time"].to_pylist()]
+            first = rows.filter(pa.array([day == min(days) for day in days]))
+            self._client.insert_arrow(table, first, **options)
+        elif fault.when == "after":
+            self._client.insert_arrow(table, rows, **options)
+        raise OperationalError("the connection is lost")
+
+
+@dataclass(frozen=True)
+class FaultyTarget(Target):
+    fault: Fault = field(default_factory=lambda: Fault(0, "before"))
+
+    def connect(self) -> Any:
+        return Faulty(super().connect(), self.fault)
+
+
+@dataclass
+class Rig:
+    """A store, and for the real one how to look behind it and to break it."""
+
+    store: Any
+    target: Target | None = None
+
+    @asynccontextmanager
+    async def broken(self, at: int, when: str) -> AsyncIterator[tuple[ClickHouse, Fault]]:
+        """Open the same database with a fault."""
+        assert self.target is not None
+        fault = Fault(0, when)
+        target = FaultyTarget(path=self.target.path, database=self.target.database, fault=fault)
+        async with open_clickhouse(target, replace_readers(1)) as store:
+            fault.seen, fault.at = 0, at
+            yield store, fault
+
+    async def sql(self, text: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        assert self.target is not None
+        target = self.target
+
+        def ask() -> list[tuple[Any, ...]]:
+            client = target.connect()
+            try:
+                if text.startswith("SELECT"):
+                    return [tuple(row) for row in client.query(text, parameters).result_rows]
+                client.command(text, parameters)
+                return []
+            finally:
+                client.close()
+
+        return await asyncio.to_thread(ask)
+
+
+def replace_readers(number: int, **changes: Any) -> StorageConfig:
+    return CONFIG.model_copy(update={"readers": number, **changes})
+
+
+@asynccontextmanager
+async def database() -> AsyncIterator[Target]:
+    """A new, empty database in the engine."""
+    root = Rig(None, Target(path=engine()))
+    name = f"test_{next(_databases)}"
+    await root.sql(f"CREATE DATABASE {name}")
+    try:
+        yield Target(path=engine(), database=name)
+    finally:
+        await root.sql(f"DROP DATABASE {name} SYNC")
+
+
+@asynccontextmanager
+async def rig(kind: str, retention: RetentionConfig | None = None) -> AsyncIterator[Rig]:
+    if kind == "memory":
+        yield Rig(MemoryStore())
+        return
+    config = replace_readers(2, **({"retention": retention} if retention else {}))
+    async with database() as target, open_clickhouse(target, config) as store:
+        yield Rig(store, target)
+
+
+async def ask(backend: Any, plan: Plan) -> pa.Table:
+    return pa.Table.from_batches([batch async for batch in backend.run(plan)])
+
+
+def everything(signal: Signal, tenant: str, **changes: Any) -> Records:
+    return replace(Records(signal, tenant, 0, 2**64 - 1, None, EVERYTHING), **changes)
+
+
+async def stored(backend: Any, signal: Signal, tenant: str) -> list[tuple[bytes, ...]]:
+    """Return what a store holds of a tenant, in a form that `sent` has too."""
+    return sorted(records(signal, encode(signal, await ask(backend, everything(signal, tenant)))))
+
+
+def sent(signal: Signal, requests: Iterable[Any]) -> list[tuple[bytes, ...]]:
+    return sorted(record for request in requests for record in records(signal, request))
+
+
+def group(
+    signal: Signal,
+    messages: Iterable[tuple[int, str, Any]],
+    *,
+    partition: int = 0,
+    epoch: int = 1,
+    arrived_ns: int = NOW,
+) -> Group:
+    """Return the group of messages (sequence, tenant, request)."""
+    decoders: dict[str, Decoder] = {}
+    counts: dict[str, Counts] = {}
+    sequences = []
+    for sequence, tenant, request in messages:
+        sequences.append(sequence)
+        count = counts.setdefault(tenant, Counts())
+        for part in validate(signal, request.SerializeToString(), 1 << 26).parts:
+            decoder = decoders.setdefault(tenant, Decoder(signal, TimeWindow()))
+            decoder.append(part.payload, sequence, arrived_ns, part.records)
+            count.received += part.records
+            count.stored += part.records
+    batches = [Batch(signal, tenant, decoder.finish()) for tenant, decoder in decoders.items()]
+    place = commit(epoch, min(sequences), max(sequences))
+    return Group(signal, partition, place, batches, counts)
+
+
+def commit(epoch: int, first: int, last: int) -> Commit:
+    return Commit(epoch, first, last, NOW + first, NOW + last, NOW + last, "log")
+
+
+async def write(store: Any, *groups: Group) -> Recovery:
+    """Commit groups of one log as a worker does, from what the store says."""
+    (log,) = {(one.signal, one.partition) for one in groups}
+    recovery: Recovery = await store.recover(*log)
+    for one in groups:
+        await store.commit(one, recovery)
+    return recovery
+
+
+def message(signal: Signal, sequence: int, service: str = "api") -> Any:
+    """Return a request whose records lie on two days, and are of every kind."""
+    request: Any = REQUESTS[signal]()
+    outer = {"traces": request_spans, "logs": request_logs, "metrics": request_points}
+    outer[signal.value](request, service, sequence)
+    return request
+
+
+def messages(signal: Signal, sequences: Sequence[int], tenants: Sequence[str]) -> Any:
+    return [
+        (sequence, tenants[sequence % len(tenants)], message(signal, sequence))
+        for sequence in sequences
+    ]
+
+
+TIMES = (NOW, NOW - DAY_NS)
+
+
+def attribute(attributes: Any, key: str, value: str | int) -> None:
+    one = attributes.add(key=key)
+    setattr(one.value, "int_value" if isinstance(value, int) else "string_value", value)
+
+
+def around(resources: Any, service: str) -> Any:
+    one = resources.add()
+    attribute(one.resource.attributes, "service.name", service)
+    return one
+
+
+def request_spans(request: Any, service: str, sequence: int) -> None:
+    group = around(request.resource_spans, service).scope_spans.add()
+    group.scope.name = "lib"
+    for at in TIMES:
+        span = group.spans.add(
+            name=f"op{sequence % 3}",
+            kind=2,
+            trace_id=sequence.to_bytes(16, "big"),
+            span_id=(at ^ sequence).to_bytes(8, "big"),
+            start_time_unix_nano=at,
+            end_time_unix_nano=at + sequence,
+        )
+        attribute(span.attributes, "number", sequence)
+
+
+def request_logs(request: Any, service: str, sequence: int) -> None:
+    group = around(request.resource_logs, service).scope_logs.add()
+    group.scope.name = "lib"
+    for at in TIMES:
+        log = group.log_records.add(time_unix_nano=at, severity_number=9)
+        log.body.string_value = f"message {sequence}"
+        attribute(log.attributes, "number", sequence)
+
+
+def request_points(request: Any, service: str, sequence: int) -> None:
+    group = around(request.resource_metrics, service).scope_metrics.add()
+    group.scope.name = "lib"
+    for kind in ("gauge", "sum", "histogram", "exponential_histogram", "summary"):
+        data = getattr(group.metrics.add(name=kind), kind)
+        if kind not in {"gauge", "summary"}:
+            data.aggregation_temporality = 2
+        for at in TIMES:
+            point = data.data_points.add(time_unix_nano=at)
+            attribute(point.attributes, "host", f"h{sequence % 2}")
+            if kind in {"gauge", "sum"}:
+                point.as_int = sequence
+            else:
+                point.count = sequence
+            if kind == "exponential_histogram":
+                point.zero_count = sequence
