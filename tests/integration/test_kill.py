@@ -1,0 +1,113 @@
+"""What was answered with success is stored once, whatever is killed."""
+
+import os
+import random
+import signal
+from collections import Counter
+
+import pytest
+
+from pipeline.signal import Signal
+from tests.support.aura_process import Aura, poll
+from tests.support.numbered import COUNTED, Sender
+
+ROUNDS = 10
+VICTIMS = ("aura", "nats", "both")
+
+
+def stored(aura: Aura) -> Counter[str]:
+    """Return how often each label is stored, over all tables; Aura is down."""
+    statements = []
+    for signal_, tables in COUNTED.items():
+        for table in tables:
+            if signal_ is Signal.METRICS:
+                series = "(SELECT series_id, any(attributes) AS a FROM series GROUP BY series_id)"
+                statements.append(
+                    f"SELECT a.value[1], count() FROM {table} INNER JOIN {series} AS s "
+                    "USING (series_id) GROUP BY 1"
+                )
+            else:
+                statements.append(f"SELECT attributes.value[1], count() FROM {table} GROUP BY 1")
+    counts: Counter[str] = Counter()
+    for rows in aura.sql(*statements):
+        for label, number in rows:
+            counts[str(label)] += int(str(number))
+    return counts
+
+
+def settle(aura: Aura, senders: list[Sender]) -> None:
+    """Wait until the last answered record of every sender is found."""
+    for sender in senders:
+        query = f'label="{sender.last}"'
+        path = f"/v1/{sender.signal}"
+        poll(
+            lambda query=query, path=path, sender=sender: aura.ask(path, q=query, start="now-3d")[
+                str(sender.signal)
+            ],
+            30,
+            f"{sender.label}: {sender.last} is found",
+        )
+
+
+def senders(aura: Aura) -> list[Sender]:
+    made = [
+        Sender(one, f"{one}-{transport}", aura.ports[f"ingestor.{transport}"], transport)
+        for one in Signal
+        for transport in ("grpc", "http")
+    ]
+    for one in made:
+        one.start()
+    return made
+
+
+def check(aura: Aura, load: list[Sender]) -> None:
+    counts = stored(aura)
+    answered = set().union(*(one.answered for one in load))
+    lost = answered - set(counts)
+    doubled = {label: number for label, number in counts.items() if number > 1}
+    print(f"answered {len(answered)}, stored {len(counts)}, lost {len(lost)}, {doubled=}")
+    assert not lost
+    assert not doubled
+
+
+@pytest.mark.slow
+def test_ten_rounds_of_kills_lose_and_double_nothing(tmp_path):
+    seed = int(os.environ.get("SEED", random.SystemRandom().randrange(10**6)))
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    with Aura(tmp_path) as aura:
+        load = senders(aura)
+        for number in range(ROUNDS):
+            victim = VICTIMS[number % 3]
+            before = sum(len(one.answered) for one in load)
+            wanted = before + chance.randrange(20, 400)
+            poll(
+                lambda wanted=wanted: sum(len(one.answered) for one in load) >= wanted,
+                30,
+                f"round {number}: load after {VICTIMS[(number - 1) % 3]}",
+            )
+            nats = aura.nats_or_none()
+            if victim in {"nats", "both"} and nats:
+                os.kill(nats, signal.SIGKILL)
+            if victim in {"aura", "both"}:
+                aura.kill()
+                aura.start()
+        for one in load:
+            one.finish()
+        settle(aura, load)
+        assert aura.stop() == 0
+        check(aura, load)
+
+
+@pytest.mark.slow
+def test_a_stop_in_mid_load_keeps_what_was_answered(tmp_path):
+    with Aura(tmp_path) as aura:
+        load = senders(aura)
+        poll(lambda: all(one.answered for one in load), 30, "load")
+        assert aura.stop() == 0
+        for one in load:
+            one.finish()
+        aura.start()
+        settle(aura, load)
+        assert aura.stop() == 0
+        check(aura, load)

@@ -1,0 +1,144 @@
+"""Aura as a process: started, asked, killed by id, and its store read when it is down."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PORTS = ("ingestor.grpc", "ingestor.http", "ingestor.api", "query.listen")
+
+
+def poll(condition: Callable[[], object], deadline_s: float = 20.0, why: str = "") -> object:
+    """Return the condition's first true value; fail when none comes in time."""
+    end = time.monotonic() + deadline_s
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"not within {deadline_s} s: {why or condition}")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Aura:
+    """One data folder, and at most one Aura that runs in it; ports stay the same."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        self.ports = {name: free_port() for name in PORTS}
+        self.settings = settings
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "Aura":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def begin(self, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
+        """Start `aura up` and return at once."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("AURA_")}
+        environment["PYTHONPATH"] = str(ROOT)
+        environment |= {
+            f"AURA_{name.replace('.', '_').upper()}": f"127.0.0.1:{port}"
+            for name, port in self.ports.items()
+        }
+        environment |= self.settings | settings
+        with (self.folder / "stderr.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "aura", "up", *arguments],
+                cwd=self.folder,
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
+        return self.process
+
+    def start(self, *arguments: str, **settings: str) -> None:
+        process = self.begin(*arguments, **settings)
+        door = "ingestor.api" if "ingestor" in arguments else "query.listen"
+
+        def ready() -> bool:
+            assert process.poll() is None, (self.folder / "stderr.log").read_text()[-2000:]
+            return self.status("/readyz", door) == 200
+
+        poll(ready, 40.0, "ready")
+
+    @property
+    def nats(self) -> int:
+        """The process id of its nats-server."""
+        found = self.nats_or_none()
+        assert found is not None
+        return found
+
+    def nats_or_none(self) -> int | None:
+        assert self.process is not None
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                command = Path(f"/proc/{child}/cmdline")
+                if command.exists() and b"nats-server" in command.read_bytes():
+                    return int(child)
+        return None
+
+    def kill(self) -> None:
+        """SIGKILL, if it runs."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; return the exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(40)
+
+    def url(self, path: str, door: str = "query.listen") -> str:
+        return f"http://127.0.0.1:{self.ports[door]}{path}"
+
+    def status(self, path: str, door: str = "query.listen") -> int:
+        """Return the status of a GET, 0 when nobody answers."""
+        try:
+            with urllib.request.urlopen(self.url(path, door), timeout=5) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return 0
+
+    def ask(self, path: str, **parameters: object) -> dict[str, list[dict[str, object]]]:
+        """Return the JSON answer of the query API."""
+        query = urllib.parse.urlencode(parameters)
+        with urllib.request.urlopen(self.url(f"{path}?{query}"), timeout=30) as answer:
+            return json.load(answer)
+
+    def sql(self, *statements: str) -> list[list[list[object]]]:
+        """Run SQL on the embedded store while Aura is down; return the rows of each statement."""
+        code = (
+            "import json, sys, clickhouse_connect\n"
+            "client = clickhouse_connect.get_client(dsn='chdb://' + sys.argv[1])\n"
+            "print(json.dumps([[list(r) for r in client.query(s).result_rows] if s[:6] == 'SELECT'"
+            " else client.command(s) and [] for s in sys.argv[2:]], default=str))\n"
+        )
+        path = str(self.folder / "data" / "clickhouse")
+        done = subprocess.run(
+            [sys.executable, "-c", code, path, *statements],
+            capture_output=True,
+            check=True,
+            timeout=60,
+        )
+        return json.loads(done.stdout)

@@ -1,0 +1,141 @@
+"""Uniquely numbered records of every signal, sent with retries: what was answered is known."""
+
+import http.client
+import os
+import threading
+import time
+from collections.abc import Callable
+
+import grpc
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from pipeline.signal import Signal
+
+PER_REQUEST = 8
+DAY_NS = 86_400 * 10**9
+METHODS = {
+    Signal.TRACES: "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+    Signal.LOGS: "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+    Signal.METRICS: "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+}
+COUNTED = {
+    Signal.TRACES: ["spans"],
+    Signal.LOGS: ["logs"],
+    Signal.METRICS: [
+        "number_points",
+        "histogram_points",
+        "exponential_histogram_points",
+        "summary_points",
+    ],
+}
+
+
+def request(signal: Signal, name: str, first: int, attempt: int) -> bytes:
+    """Return records `name`-first … as one request; every second one is of yesterday."""
+    now = time.time_ns()
+    build: Callable[[str, int, int], bytes] = {
+        Signal.TRACES: _traces,
+        Signal.LOGS: _logs,
+        Signal.METRICS: _metrics,
+    }[signal]
+    return b"".join(
+        build(f"{name}-{number} {attempt}", number, now - (number % 2) * DAY_NS)
+        for number in range(first, first + PER_REQUEST)
+    )
+
+
+def _label(attributes, key: str, text: str) -> None:
+    one = attributes.add()
+    one.key = key
+    one.value.string_value = text
+
+
+def _logs(label: str, _number: int, now: int) -> bytes:
+    message = ExportLogsServiceRequest()
+    record = message.resource_logs.add().scope_logs.add().log_records.add()
+    record.time_unix_nano = now
+    _label(record.attributes, "label", label)
+    return message.SerializeToString()
+
+
+def _traces(label: str, _number: int, now: int) -> bytes:
+    message = ExportTraceServiceRequest()
+    span = message.resource_spans.add().scope_spans.add().spans.add()
+    span.trace_id, span.span_id = os.urandom(16), os.urandom(8)
+    span.start_time_unix_nano, span.end_time_unix_nano = now, now + 1000
+    _label(span.attributes, "label", label)
+    return message.SerializeToString()
+
+
+def _metrics(label: str, number: int, now: int) -> bytes:
+    message = ExportMetricsServiceRequest()
+    metric = message.resource_metrics.add().scope_metrics.add().metrics.add()
+    metric.name = "numbered"
+    kind = ("gauge", "histogram", "exponential_histogram", "summary")[number % 4]
+    holder = getattr(metric, kind)
+    if kind.endswith("histogram"):
+        holder.aggregation_temporality = 2
+    point = holder.data_points.add()
+    if kind == "gauge":
+        point.as_int = number
+    point.time_unix_nano = now
+    _label(point.attributes, "label", label)
+    return message.SerializeToString()
+
+
+class Sender(threading.Thread):
+    """Sends numbered requests of one signal until told to stop; repeats what was not answered."""
+
+    def __init__(self, signal: Signal, name: str, port: int, transport: str) -> None:
+        super().__init__(daemon=True)
+        self.signal, self.label = signal, name
+        self.answered: set[str] = set()
+        """Labels of the attempts that were answered with success."""
+        self.last = ""
+        self.sent = 0
+        self._port, self._transport = port, transport
+        self._stopped = threading.Event()
+
+    def finish(self) -> None:
+        self._stopped.set()
+        self.join(30)
+        assert not self.is_alive()
+
+    def run(self) -> None:
+        first = 0
+        while not self._stopped.is_set():
+            attempt = 0
+            while not self._stopped.is_set():
+                attempt += 1
+                self.sent += 1
+                try:
+                    kept = self._send(request(self.signal, self.label, first, attempt))
+                except (OSError, http.client.HTTPException, grpc.RpcError):
+                    kept = False
+                if kept:
+                    labels = [
+                        f"{self.label}-{number} {attempt}"
+                        for number in range(first, first + PER_REQUEST)
+                    ]
+                    self.answered.update(labels)
+                    self.last = labels[-1]
+                    break
+                self._stopped.wait(0.02)  # a client's own pause before it tries again
+            first += PER_REQUEST
+
+    def _send(self, body: bytes) -> bool:
+        if self._transport == "grpc":
+            with grpc.insecure_channel(f"127.0.0.1:{self._port}") as channel:
+                channel.unary_unary(METHODS[self.signal])(body, timeout=3)
+            return True
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=3)
+        try:
+            headers = {"Content-Type": "application/x-protobuf"}
+            connection.request("POST", f"/v1/{self.signal}", body, headers)
+            return connection.getresponse().status == 200
+        finally:
+            connection.close()
