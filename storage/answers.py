@@ -1,6 +1,8 @@
 """The columns of answers, the same from every backend."""
 
-from typing import Final
+from __future__ import annotations
+
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -17,16 +19,15 @@ def _plain(columns: pa.Schema) -> pa.Schema:
 RECORDS: Final = {signal: _plain(columns) for signal, columns in schema.SCHEMAS.items()}
 """The schema's columns, texts as plain strings, and `service_name`."""
 
-SUMMARY: Final = pa.schema(
-    [
-        pa.field("trace_id", schema.TRACE_ID),
-        pa.field("start_ns", pa.uint64()),
-        pa.field("end_ns", pa.uint64()),
-        pa.field("span_count", pa.uint64()),
-        pa.field("error_count", pa.uint64()),
-        pa.field("services", pa.list_(pa.utf8())),
-        pa.field("root_service", pa.utf8()),
-        pa.field("root_name", pa.utf8()),
-    ]
-)
+_SUMMARY: Final[list[pa.Field[Any]]] = [
+    pa.field("trace_id", schema.TRACE_ID),
+    pa.field("start_ns", pa.uint64()),
+    pa.field("end_ns", pa.uint64()),
+    pa.field("span_count", pa.uint64()),
+    pa.field("error_count", pa.uint64()),
+    pa.field("services", pa.list_(pa.utf8())),
+    pa.field("root_service", pa.utf8()),
+    pa.field("root_name", pa.utf8()),
+]
+SUMMARY: Final = pa.schema(_SUMMARY)
 """One row a trace, as `pipeline.plan.Traces` says."""

@@ -20,16 +20,17 @@ from pipeline.errors import Overloaded, Rejected, Setup, Unavailable
 Result = TypeVar("Result")
 
 _CODE: Final = re.compile(r"[Cc]ode:? (\d+)")
-# ClickHouse's src/Common/ErrorCodes.cpp.
+# Codes: ClickHouse's src/Common/ErrorCodes.cpp.
+_MEMORY: Final = 241
 _LIMITS: Final = {
     158: "it would read too many rows",
     159: "it took too long",
     160: "it would take too long",
-    241: "it takes too much memory",
+    _MEMORY: "it takes too much memory",
     307: "it would read too many bytes",
     396: "its answer is too large",
 }
-_NO_ROOM: Final = {202, 241, 243, 252}
+_NO_ROOM: Final = {202, _MEMORY, 243, 252}
 _NEVER: Final = {6, 7, 26, 27, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349}
 _NETWORK: Final = {209, 210}
 
@@ -149,7 +150,9 @@ def asking() -> Iterator[None]:
         yield
     except ClickHouseError as error:
         code = _code(error)
-        limit = _LIMITS.get(code or 0)
+        # When memory runs out as the answer is written, chdb may only say what came of it.
+        out_of_memory = "Arrow schema is not initialized" in str(error)
+        limit = _LIMITS.get(_MEMORY if out_of_memory else code or 0)
         if limit is not None:
             raise Rejected(
                 f"the question breaks a limit, {limit}: narrow the time range or name a service"

@@ -1,6 +1,5 @@
 """Stores for tests: the fake and the real one behind one handle, and groups to commit."""
 
-import asyncio
 import shutil
 import tempfile
 import time
@@ -10,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import OperationalError
@@ -23,8 +22,8 @@ from pipeline.ports import Commit, Counts, Group, Recovery
 from pipeline.signal import Signal
 from pipeline.window import DAY_NS, TimeWindow
 from storage.clickhouse import ClickHouse, open_clickhouse
-from storage.config import RetentionConfig, StorageConfig
-from storage.connection import Target
+from storage.config import StorageConfig
+from storage.connection import Connection, Target
 from storage.memory import MemoryStore
 from tests.support.otlp_strategies import records
 
@@ -56,6 +55,9 @@ class Fault:
     seen: int = 0
     lost: list[str] = field(default_factory=list)
 
+    def arm(self, at: int) -> None:
+        self.at, self.seen, self.lost = at, 0, []
+
 
 class Faulty:
     """A client with a fault."""
@@ -75,7 +77,7 @@ class Faulty:
             return
         fault.lost.append(table)
         if fault.when == "half" and "time" in rows.column_names:
-            days = [at // DAY_NS for at in rows["time"].to_pylist()]
+            days: list[Any] = [at // DAY_NS for at in cast("Any", rows["time"].to_pylist())]
             first = rows.filter(pa.array([day == min(days) for day in days]))
             self._client.insert_arrow(table, first, **options)
         elif fault.when == "after":
@@ -97,58 +99,74 @@ class Rig:
 
     store: Any
     target: Target | None = None
+    connection: Connection | None = None
 
     @asynccontextmanager
-    async def broken(self, at: int, when: str) -> AsyncIterator[tuple[ClickHouse, Fault]]:
-        """Open the same database with a fault."""
+    async def broken(self, when: str, at: int = 0) -> AsyncIterator[tuple[ClickHouse, Fault]]:
+        """Open the same database with a fault at an insert, counted from 1."""
         assert self.target is not None
         fault = Fault(0, when)
         target = FaultyTarget(path=self.target.path, database=self.target.database, fault=fault)
         async with open_clickhouse(target, replace_readers(1)) as store:
-            fault.seen, fault.at = 0, at
+            fault.arm(at)
             yield store, fault
 
     async def sql(self, text: str, **parameters: Any) -> list[tuple[Any, ...]]:
-        assert self.target is not None
-        target = self.target
+        """Run a statement of the test's own."""
 
-        def ask() -> list[tuple[Any, ...]]:
-            client = target.connect()
-            try:
-                if text.startswith("SELECT"):
-                    return [tuple(row) for row in client.query(text, parameters).result_rows]
-                client.command(text, parameters)
-                return []
-            finally:
-                client.close()
+        def ask(client: Any) -> list[tuple[Any, ...]]:
+            if text.startswith("SELECT"):
+                return [tuple(row) for row in client.query(text, parameters).result_rows]
+            client.command(text, parameters)
+            return []
 
-        return await asyncio.to_thread(ask)
+        assert self.connection is not None
+        return await self.connection.run(ask)
 
 
 def replace_readers(number: int, **changes: Any) -> StorageConfig:
     return CONFIG.model_copy(update={"readers": number, **changes})
 
 
+_free: list[str] = []
+
+
 @asynccontextmanager
-async def database() -> AsyncIterator[Target]:
-    """A new, empty database in the engine."""
-    root = Rig(None, Target(path=engine()))
-    name = f"test_{next(_databases)}"
-    await root.sql(f"CREATE DATABASE {name}")
+async def database(*, fresh: bool = False) -> AsyncIterator[Target]:
+    """An empty database in the engine: a new one, or one that was used and emptied again."""
+    root = Connection(Target(path=engine()), "test")
+    name = f"test_{next(_databases)}" if fresh or not _free else _free.pop()
+    await root.run(lambda client: client.command(f"CREATE DATABASE IF NOT EXISTS {name}"))
     try:
         yield Target(path=engine(), database=name)
     finally:
-        await root.sql(f"DROP DATABASE {name} SYNC")
+        await root.run(lambda client: _drop(client, name) if fresh else _empty(client, name))
+        root.close()
+
+
+def _drop(client: Any, name: str) -> None:
+    client.command(f"DROP DATABASE {name} SYNC")
+
+
+def _empty(client: Any, name: str) -> None:
+    for (table,) in client.query(f"SHOW TABLES FROM {name}").result_rows:
+        if table != "migrations":
+            client.command(f"TRUNCATE TABLE {name}.{table}")
+    _free.append(name)
 
 
 @asynccontextmanager
-async def rig(kind: str, retention: RetentionConfig | None = None) -> AsyncIterator[Rig]:
+async def rig(kind: str, **config: Any) -> AsyncIterator[Rig]:
     if kind == "memory":
         yield Rig(MemoryStore())
         return
-    config = replace_readers(2, **({"retention": retention} if retention else {}))
-    async with database() as target, open_clickhouse(target, config) as store:
-        yield Rig(store, target)
+    settings = replace_readers(2, **config)
+    async with database() as target, open_clickhouse(target, settings) as store:
+        connection = Connection(target, "look")
+        try:
+            yield Rig(store, target, connection)
+        finally:
+            connection.close()
 
 
 async def ask(backend: Any, plan: Plan) -> pa.Table:

@@ -1,0 +1,340 @@
+"""Every query backend gives a plan the meaning of `pipeline/plan.py`: the same rows."""
+
+import asyncio
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import plan
+from pipeline.errors import Rejected
+from pipeline.plan import AttributeField, Column, Compare, Level, Not, Operator, Records, Trace
+from pipeline.signal import Signal
+from storage.fields import COLUMNS, Kind
+from tests.support.otlp_strategies import LAWS, Case, Sender
+from tests.support.stores import NOW, ask, everything, group, message, messages, rig, write
+
+WORDS = (
+    "",
+    "a",
+    "api",
+    "b",
+    "10",
+    "9",
+    "true",
+    "NaN",
+    "-0.0",
+    "é",
+    "\x00",
+    "😀",
+    "'; --",
+    "{p0:X}",
+)
+KEYS = ("k", "service.name", "'`\"\\", "")
+NUMBERS = (0, 1, -1, 10, 2**53 + 1, 2**63 - 1, -(2**63))
+DOUBLES = (0.0, -0.0, 1.0, 10.0, 0.1, 1e22, 2.0**53, float("nan"), float("inf"), -1e-300)
+FINITE = DOUBLES[:7] + DOUBLES[9:]
+TRACES = tuple(bytes([number]) * 16 for number in range(1, 12))
+SPANS = tuple(bytes([number]) * 8 for number in range(1, 5))
+STARTS = tuple(NOW - step * 10**9 for step in range(40))
+
+
+class Sample(Sender):
+    """Sends records of few values, so that conditions find some."""
+
+    def text(self):
+        return self.pick(WORDS)
+
+    def signed(self, bits):
+        return self.pick(NUMBERS if bits == 64 else (0, 1, 2, 10))
+
+    def double(self):
+        return self.pick(DOUBLES)
+
+    def time(self):
+        return self.pick(STARTS)
+
+    def identifier(self, size):
+        return self.pick(TRACES if size == 16 else SPANS)
+
+    def attributes(self, attributes):
+        for _ in range(self.random.randrange(3)):
+            self.value(attributes.add(key=self.pick(KEYS)).value, 1)
+
+
+def sample(signal, seed):
+    return Sample(Case(signal, seed, 4, faults=False)).request()
+
+
+LITERALS = st.one_of(
+    st.sampled_from(WORDS), st.sampled_from(NUMBERS), st.sampled_from(FINITE), st.booleans()
+)
+
+
+def columns(signal):
+    values = {
+        Kind.TEXT: st.sampled_from(WORDS),
+        Kind.NUMBER: st.sampled_from((*NUMBERS, *FINITE, 5, 7, 2)),
+        Kind.FLAG: st.booleans(),
+    }
+    for name, kind in COLUMNS[signal].items():
+        operators = st.sampled_from(list(Operator))
+        value = values.get(kind)
+        if kind is Kind.FLAG:
+            operators = st.sampled_from([Operator.EQUAL, Operator.NOT_EQUAL])
+        if value is None:
+            ids = TRACES if name == "trace_id" else SPANS
+            value = st.sampled_from((*ids, bytes(len(ids[0]))))
+        yield st.builds(Compare, st.just(Column(name)), operators, value)
+
+
+def conditions(signal):
+    attributes = st.builds(
+        Compare,
+        st.builds(AttributeField, st.sampled_from(KEYS), st.sampled_from(list(Level))),
+        st.sampled_from(list(Operator)),
+        LITERALS,
+    )
+    leaf = st.one_of(attributes, attributes, st.one_of(*columns(signal)))
+
+    def nested(inner):
+        parts = st.lists(inner, max_size=3).map(tuple)
+        return st.one_of(
+            st.builds(plan.And, parts), st.builds(plan.Or, parts), st.builds(Not, inner)
+        )
+
+    return st.recursive(leaf, nested, max_leaves=5)
+
+
+def comparisons(signal):
+    """Every column and every level with every operator, and with each kind of value."""
+    random = Random(11)
+    for name, kind in COLUMNS[signal].items():
+        for operator in Operator:
+            value: plan.Scalar
+            if kind is Kind.TEXT:
+                value = random.choice(WORDS[1:5])
+            elif kind is Kind.NUMBER:
+                value = random.choice((0, 1, 2, 1.0, 10, 5, 3 * 10**9))
+            elif kind is Kind.FLAG:
+                if operator not in {Operator.EQUAL, Operator.NOT_EQUAL}:
+                    continue
+                value = operator is Operator.EQUAL
+            else:
+                value = random.choice(TRACES if name == "trace_id" else SPANS)
+            yield Compare(Column(name), operator, value)
+    for level in Level:
+        for operator in Operator:
+            drawn = (random.choice(WORDS), random.choice(NUMBERS), random.choice(FINITE))
+            for value in (*drawn, True, 0, -0.0):
+                yield Compare(AttributeField(random.choice(KEYS), level), operator, value)
+
+
+class Both:
+    """The memory store and chdb with the same random data."""
+
+    def __init__(self, runner, memory, chdb):
+        self.runner = runner
+        self.stores = (memory, chdb)
+
+    def answers(self, asked):
+        return [self.runner.run(ask(store, asked)) for store in self.stores]
+
+
+@pytest.fixture(scope="module")
+def both():
+    with asyncio.Runner() as runner:
+        rigs = [rig(kind) for kind in ("memory", "chdb")]
+        stores = [runner.run(one.__aenter__()).store for one in rigs]
+        random = Random(7)
+        for signal in Signal:
+            # Two tenants: what is another's must never be found.
+            posts = [
+                (number, ("a", "b")[number % 4 == 0], sample(signal, random.getrandbits(32)))
+                for number in range(1, 60)
+            ]
+            for store in stores:
+                runner.run(write(store, group(signal, posts[:30]), group(signal, posts[30:])))
+        yield Both(runner, *stores)
+        for one in rigs:
+            runner.run(one.__aexit__(None, None, None))
+
+
+def canonical(table):
+    return sorted(repr(sorted(row.items())) for row in table.to_pylist())
+
+
+def places(table):
+    """Tell which rows these are; that their content is equal is tested with all of them."""
+    own = ("sequence", "time", "time_unix_nano", "start_time_unix_nano", "span_id", "metric_name")
+    names = [*own, "service_name", "name", "body", "flags", "value_int", "attributes"]
+    return canonical(table.select([name for name in names if name in table.column_names]))
+
+
+def test_the_data_is_worth_asking(both):
+    for signal in Signal:
+        memory, chdb = both.answers(everything(signal, "a"))
+        assert memory.num_rows > 80
+        assert memory.schema.equals(chdb.schema)
+        assert canonical(memory) == canonical(chdb)
+
+
+@pytest.mark.parametrize("signal", Signal)
+def test_comparisons_find_the_same_records_everywhere(both, signal):
+    found = 0
+    every = list(comparisons(signal))
+    for where in every[:: 3 if signal is Signal.METRICS else 1]:
+        memory, chdb = both.answers(everything(signal, "a", where=where))
+        assert places(memory) == places(chdb), where
+        found += memory.num_rows > 0
+
+    assert found > len(every) // 6
+
+
+@pytest.mark.parametrize("signal", Signal)
+def test_conditions_find_the_same_records_everywhere(both, signal):
+    @settings(LAWS, max_examples=15 if signal is Signal.METRICS else 40)
+    @given(conditions(signal))
+    def law(where):
+        memory, chdb = both.answers(everything(signal, "a", where=where))
+        assert places(memory) == places(chdb)
+
+    law()
+
+
+def test_traces_are_the_same_everywhere(both):
+    @settings(LAWS, max_examples=40)
+    @given(
+        st.none() | conditions(Signal.TRACES),
+        st.sampled_from(STARTS),
+        st.sampled_from(STARTS),
+        st.integers(1, 12),
+    )
+    def law(where, start, end, limit):
+        memory, chdb = both.answers(plan.Traces("a", start, end, where, limit))
+        assert memory.to_pylist() == chdb.to_pylist()
+
+    law()
+
+
+@pytest.mark.parametrize("trace_id", [*TRACES, bytes(16), b"\xff" * 16])
+def test_a_trace_is_the_same_everywhere(both, trace_id):
+    memory, chdb = both.answers(Trace("a", trace_id, 10_000))
+
+    assert memory.schema.equals(chdb.schema)
+    assert canonical(memory) == canonical(chdb)
+    assert set(memory["trace_id"].to_pylist()) <= {trace_id}
+    times = chdb["time"].to_pylist()
+    assert times == sorted(times) == memory["time"].to_pylist()
+
+
+@pytest.mark.parametrize("signal", Signal)
+def test_time_bounds_take_the_start_and_leave_the_end(both, signal):
+    start, end = STARTS[20], STARTS[5]
+
+    for found in both.answers(Records(signal, "a", start, end, None, 10_000)):
+        times = found["time"].to_pylist()
+        assert times == sorted(times, reverse=True)
+        assert times[-1] == start
+        assert max(times) == STARTS[6]
+    for found in both.answers(Records(signal, "a", -5, 2**80, None, 10_000)):
+        assert found.num_rows > 80
+
+
+@pytest.mark.parametrize("signal", Signal)
+@pytest.mark.parametrize("limit", [1, 7])
+def test_a_limit_keeps_the_newest(both, signal, limit):
+    whole = both.answers(everything(signal, "a"))[0]["time"].to_pylist()
+
+    for found in both.answers(everything(signal, "a", limit=limit)):
+        assert found["time"].to_pylist() == whole[:limit]
+
+
+@pytest.mark.parametrize("signal", Signal)
+def test_what_is_not_there_is_an_empty_answer_with_its_columns(both, signal):
+    for asked in (
+        everything(signal, "nobody"),
+        everything(signal, "a", start_ns=1, end_ns=2),
+        plan.Traces("nobody", 0, 2**64 - 1, None, 10),
+        Trace("a", b"\x99" * 16, 10),
+    ):
+        memory, chdb = both.answers(asked)
+        assert memory.num_rows == chdb.num_rows == 0
+        assert memory.schema.equals(chdb.schema)
+
+
+@pytest.mark.parametrize(
+    ("signal", "field", "value"),
+    [
+        (Signal.LOGS, Column("duration_ns"), 1),
+        (Signal.LOGS, Column("parent_span_id"), bytes(8)),
+        (Signal.METRICS, Column("trace_id"), bytes(16)),
+        (Signal.TRACES, Column("1=1 OR name"), "x"),
+        (Signal.TRACES, Column("name"), 5),
+        (Signal.TRACES, Column("kind"), "server"),
+        (Signal.TRACES, Column("trace_id"), b"short"),
+        (Signal.TRACES, Column("kind"), 2**63),
+        (Signal.METRICS, Column("value"), float("nan")),
+        (Signal.METRICS, Column("is_monotonic"), 1),
+        (Signal.TRACES, AttributeField("k"), b"bytes"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(both, signal, field, value):
+    where = Not(plan.And((Compare(field, Operator.EQUAL, value),)))
+    asked: list[plan.Plan] = [everything(signal, "a", where=where)]
+    if signal is Signal.TRACES:
+        asked.append(plan.Traces("a", 0, 1, where, 1))
+    for one in asked:
+        for store in both.stores:
+            with pytest.raises(Rejected):
+                both.runner.run(ask(store, one))
+
+
+LONG = """SELECT count() FROM system.processes WHERE query LIKE '%numbers(1000000000000)%'
+AND query NOT LIKE '%system.processes%'"""
+
+
+@pytest.fixture
+async def chdb():
+    async with rig("chdb") as one:
+        await write(one.store, group(Signal.LOGS, messages(Signal.LOGS, (1,), ("a",))))
+        yield one
+
+
+async def forever(store):
+    from storage.answers import RECORDS
+    from storage.compile.clickhouse import Statement
+
+    sql = "SELECT sum(sipHash64(number)) FROM numbers(1000000000000)"
+    await store._ask(Statement(sql), RECORDS[Signal.LOGS])
+
+
+async def count(one, wanted):
+    async with asyncio.timeout(20):
+        while await one.sql(LONG) != [(wanted,)]:  # noqa: ASYNC110 - a poll
+            await asyncio.sleep(0.01)
+
+
+async def test_a_cancelled_question_ends_in_the_engine_and_others_go_on(chdb):
+    asking = [asyncio.create_task(forever(chdb.store)) for _ in range(3)]  # one waits its turn
+    await count(chdb, 2)
+
+    for one in asking:
+        one.cancel()
+    await asyncio.wait(asking)
+
+    assert all(one.cancelled() for one in asking)
+    await count(chdb, 0)
+    found = await ask(chdb.store, everything(Signal.LOGS, "a"))
+    assert found.num_rows == 2
+
+
+async def test_a_question_that_breaks_a_limit_says_so():
+    async with rig("chdb", query_time_max=0.2, query_memory_bytes_max=20_000_000) as one:
+        with pytest.raises(Rejected, match="it took too long"):
+            await forever(one.store)
+        big = [(n, "a", message(Signal.LOGS, n, "x" * 1_000_000)) for n in range(1, 40)]
+        await write(one.store, group(Signal.LOGS, big))
+        with pytest.raises(Rejected, match=r"too much memory|too large"):
+            await ask(one.store, everything(Signal.LOGS, "a"))

@@ -1,0 +1,8 @@
+-- p0: 'acme'
+-- p1: 86400000000000
+-- p2: 172800000000000
+-- p3: 2
+-- p4: 5000000
+-- p5: 2
+-- p6: 100
+SELECT service_name, sequence, time, resource, scope, trace_id, span_id, parent_span_id, trace_state, flags, name, kind, start_time_unix_nano, end_time_unix_nano, attributes, dropped_attributes_count, events, dropped_events_count, links, dropped_links_count, status_code, status_message FROM spans WHERE tenant = {p0:String} AND time >= {p1:UInt64} AND time < {p2:UInt64} AND ((kind = {p3:Int64}) AND ((greatest(start_time_unix_nano, end_time_unix_nano) - start_time_unix_nano > {p4:Int64}) OR (NOT (status_code = {p5:Int64})))) ORDER BY time DESC LIMIT {p6:UInt64}
