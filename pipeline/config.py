@@ -19,7 +19,7 @@ class RouterConfig(BaseModel):
     group_records_max: Annotated[int, Field(gt=0)] = Field(
         50_000, description="Records in one group; larger groups insert cheaper and use more memory"
     )
-    group_bytes_max: Size = Field(
+    group_bytes_max: Annotated[Size, Field(gt=0)] = Field(
         32 * 1024 * 1024, description="Bytes of OTLP in one group; bounds the router's memory"
     )
     group_wait_s: Seconds = Field(
@@ -28,7 +28,7 @@ class RouterConfig(BaseModel):
     idle_wait_s: Seconds = Field(
         0.2, description="How long a group gathers when little comes: the delay until found"
     )
-    retry_wait_max_s: Seconds = Field(
+    retry_wait_max_s: Annotated[Seconds, Field(gt=0)] = Field(
         10.0, description="Longest pause between attempts to commit while a store is down"
     )
     past: Seconds = Field(

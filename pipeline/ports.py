@@ -186,6 +186,9 @@ class Commit:
     `first` and `last` are sequences, both included. `first_stored_ns` and `last_stored_ns` are the
     smallest and largest of the bus's times of these messages, `committed_ns` that of `last`. `log`
     is the `LogState.identity` of the log that they came from.
+
+    Every epoch begins with a record of no messages (`last` is `first` - 1), stored before its first
+    row, so that rows which a killed commit left are never taken for those of another log.
     """
 
     epoch: int

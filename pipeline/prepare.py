@@ -55,10 +55,10 @@ class Preparation:
             count.received += message.accepted
             if not message.accepted:
                 continue
-            decoder = decoders.get(message.tenant) or self.decoder()
-            decoders[message.tenant] = decoder
+            if message.tenant not in decoders:
+                decoders[message.tenant] = self.decoder()
             try:
-                decoder.append(
+                decoders[message.tenant].append(
                     message.payload, delivery.sequence, message.arrived_ns, message.accepted
                 )
             except Rejected as error:
@@ -76,6 +76,11 @@ class Preparation:
             Group(self.signal, self.partition, _commit(deliveries, epoch, log), batches, counts),
             poison,
         )
+
+    def beginning(self, epoch: int, after: int, log: str) -> Prepared:
+        """Return the group that begins an epoch after a sequence: a commit record, no messages."""
+        commit = Commit(epoch, after + 1, after, 0, 0, 0, log)
+        return Prepared(Group(self.signal, self.partition, commit, (), {}))
 
     def without(self, delivery: Delivery, reason: str, epoch: int, log: str) -> Prepared:
         """Return the group that moves the position past one message and buries it."""

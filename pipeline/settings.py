@@ -1,80 +1,89 @@
 """The configuration: a YAML file, then the environment, checked as a whole.
 
 Every setting can be overridden: `AURA_INGESTOR_API=:8088` sets `ingestor.api`. The name is the path
-in upper case, joined by `_`; the value is read as YAML. Inside the file a value may hold
-`${env:NAME}` or `${env:NAME:-default}`, as in the OpenTelemetry Collector. Unknown keys, wrong
-types and impossible combinations are refused with their path.
+in upper case, joined by `_`; the value is taken as it is where the setting is text, else read as
+YAML. `pipeline/document.py` says what a value is and how it may refer to the environment. Unknown
+keys, wrong types and impossible combinations are refused with their path.
 """
 
 import difflib
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, TypeVar, get_args
+from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
+from pipeline import document
 from pipeline.errors import Setup
 
 Model = TypeVar("Model", bound=BaseModel)
+Place: TypeAlias = tuple[str, ...]
 
 PREFIX: Final = "AURA_"
-_REFERENCE: Final = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
-_DEPTH_MAX: Final = 32
+_OTHERS: Final = {f"{PREFIX}CONFIG"}
+"""Variables that are no settings."""
 
 
 def load(model: type[Model], file: Path | None, environment: Mapping[str, str]) -> Model:
     """Read the file (none: defaults) and the environment; raises Setup, one line a fault."""
-    raw = _read(file) if file else {}
-    name = str(file) if file else "settings"
-    _override(raw, model, environment)
+    known = fields(model)
+    raw = _read(file, environment) if file else {}
+    _fill(raw, model)
+    overridden = _override(raw, known, environment)
     try:
-        return model.model_validate(_resolved(raw, environment, 0))
+        return model.model_validate(raw)
     except ValidationError as error:
-        raise Setup("\n".join(f"{name}: {line}" for line in faults(error))) from None
+        lines = []
+        for place, message in faults(error, known):
+            names = [name for name, path in overridden.items() if place[: len(path)] == path]
+            source = f"environment: {names[0]}" if names else str(file or "settings")
+            lines.append(f"{source}: {message}")
+        raise Setup("\n".join(lines)) from None
 
 
-def faults(error: ValidationError) -> Iterator[str]:
-    """Yield what is wrong, one line a fault, each with its path."""
+def fields(model: type[BaseModel], prefix: Place = ()) -> dict[Place, FieldInfo]:
+    """Return every setting by its path."""
+    found: dict[Place, FieldInfo] = {}
+    for name, field in model.model_fields.items():
+        group = _group(field)
+        found |= fields(group, (*prefix, name)) if group else {(*prefix, name): field}
+    return found
+
+
+def faults(
+    error: ValidationError, known: Iterable[Place]
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield where something is wrong, and a line that says it with its path."""
+    names = [".".join(place) for place in known]
     for fault in error.errors(include_url=False, include_context=False, include_input=False):
         path = "".join(
             f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"]
         ).lstrip(".")
         message = fault["msg"].removeprefix("Value error, ")
         if fault["type"] == "extra_forbidden":
-            message = "no such setting"
-        yield f"{path}: {message}" if path else message
+            message = f"no such setting{_hint(path, names)}"
+        yield fault["loc"], f"{path}: {message}" if path else message
 
 
-def paths(model: type[BaseModel], prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield the path of every setting."""
-    for name, field in model.model_fields.items():
-        inner = _model(field.annotation)
-        if inner is None:
-            yield (*prefix, name)
-        else:
-            yield from paths(inner, (*prefix, name))
+def variable(place: Place) -> str:
+    """Return the name of the environment variable that overrides a setting."""
+    return PREFIX + "_".join(place).upper()
 
 
-def _model(annotation: Any) -> type[BaseModel] | None:
-    for one in (annotation, *get_args(annotation)):
-        if isinstance(one, type) and issubclass(one, BaseModel):
-            # A list of models (rules) is one setting.
-            return one if one is annotation else None
-    return None
+def _group(field: FieldInfo) -> type[BaseModel] | None:
+    # A list of models (rules) is one setting.
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read(file: Path, environment: Mapping[str, str]) -> dict[str, Any]:
     try:
-        raw = yaml.load(file.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+        raw = document.read(file.read_text(encoding="utf-8"), environment)
     except (OSError, UnicodeDecodeError) as error:
         raise Setup(f"{file}: cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "not YAML"
-        raise Setup(f"{file}: {problem}{where}") from error
+    except Setup as error:
+        raise Setup(f"{file}: {error}") from error
     if raw is None:
         return {}
     if not isinstance(raw, dict):
@@ -82,64 +91,50 @@ def _read(file: Path) -> dict[str, Any]:
     return raw
 
 
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that is given twice: YAML's own readers keep the last in silence."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
-        seen: set[object] = set()
-        for key, _ in node.value:
-            name = self.construct_object(key, deep=True)  # type: ignore[no-untyped-call]
-            if isinstance(name, (str, int)) and name in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f'"{name}" is set twice', key.start_mark
-                )
-            if isinstance(name, (str, int)):
-                seen.add(name)
-        return super().construct_mapping(node, deep)
+def _fill(raw: Any, model: type[BaseModel]) -> None:
+    """Make groups whose settings are all commented out empty ones."""
+    if not isinstance(raw, dict):
+        return  # the model says so, with its path
+    for name, field in model.model_fields.items():
+        group = _group(field)
+        if group and name in raw:
+            raw[name] = {} if raw[name] is None else raw[name]
+            _fill(raw[name], group)
 
 
-def _override(raw: dict[str, Any], model: type[BaseModel], environment: Mapping[str, str]) -> None:
-    known = {PREFIX + "_".join(path).upper(): path for path in paths(model)}
+def _override(
+    raw: dict[str, Any], known: Mapping[Place, FieldInfo], environment: Mapping[str, str]
+) -> dict[str, Place]:
+    """Put what the environment says in its place; return the settings by variable."""
+    names = {variable(place): place for place in known}
+    found: dict[str, Place] = {}
     for name, value in environment.items():
-        if not name.startswith(PREFIX) or name == f"{PREFIX}CONFIG":
+        if not name.startswith(PREFIX) or name in _OTHERS:
             continue
-        path = known.get(name)
-        if path is None:
-            close = difflib.get_close_matches(name, known, 1)
-            hint = f" (did you mean {close[0]}?)" if close else ""
-            raise Setup(f"environment: {name} names no setting{hint}")
+        if name not in names:
+            raise Setup(f"environment: {name} names no setting{_hint(name, names)}")
+        place = names[name]
+        group = raw
+        for part in place[:-1]:
+            group = group.setdefault(part, {})
+            if not isinstance(group, dict):
+                raise Setup(f"{'.'.join(place)}: {part} is no group of settings")
+        read = document.resolved if _is_text(known[place]) or not value else document.read
         try:
-            read = yaml.safe_load(value) if value else ""
-        except yaml.YAMLError as error:
-            raise Setup(f"environment: {name}: not YAML") from error
-        place = raw
-        for part in path[:-1]:
-            inner = place.setdefault(part, {})
-            if inner is None:
-                inner = place[part] = {}
-            if not isinstance(inner, dict):
-                raise Setup(f"{'.'.join(path)}: {part} is no group of settings")
-            place = inner
-        # `:8088` and `00:30` are text to a person, whatever YAML 1.1 makes of them.
-        place[path[-1]] = value if isinstance(read, (int, float)) and ":" in value else read
+            group[place[-1]] = read(value, environment)
+        except Setup as error:
+            raise Setup(f"environment: {name}: {error}") from error
+        found[name] = place
+    return found
 
 
-def _resolved(value: Any, environment: Mapping[str, str], depth: int) -> Any:
-    if depth > _DEPTH_MAX:
-        raise Setup(f"settings are nested more than {_DEPTH_MAX} deep")
-    if isinstance(value, dict):
-        return {key: _resolved(item, environment, depth + 1) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_resolved(item, environment, depth + 1) for item in value]
-    if isinstance(value, str):
-        return _REFERENCE.sub(lambda found: _looked_up(found, environment), value)
-    return value
+def _is_text(field: FieldInfo) -> bool:
+    kind = field.annotation
+    return kind in (str, Path) or (
+        get_origin(kind) is Literal and all(isinstance(one, str) for one in get_args(kind))
+    )
 
 
-def _looked_up(found: re.Match[str], environment: Mapping[str, str]) -> str:
-    value = environment.get(found[1])
-    if value:
-        return value
-    if found[2] is not None:
-        return found[2]
-    raise Setup(f"environment: {found[1]} is not set, and ${{env:{found[1]}}} has no default")
+def _hint(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, known, 1)
+    return f" (did you mean {close[0]}?)" if close else ""

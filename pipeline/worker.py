@@ -7,15 +7,17 @@ that can never be stored is found by bisecting, buried, and the rest goes on.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Final, TypeAlias
 
 import structlog
 
 from pipeline.config import RouterConfig
-from pipeline.errors import AuraError, Rejected
+from pipeline.errors import AuraError, Rejected, Unavailable
+from pipeline.gather import Gatherer
 from pipeline.meters import RouterMeters
 from pipeline.ports import Bus, Delivery, Group, Reader, Recovery, Store
 from pipeline.position import Position
@@ -23,6 +25,11 @@ from pipeline.prepare import Preparation, Prepared
 from pipeline.resume import Resume, resume
 
 log = structlog.get_logger()
+
+Work: TypeAlias = tuple[Sequence[Delivery], Prepared | None]
+"""A group's messages, and the group unless a processor failed on it."""
+
+_PAUSE_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,8 @@ class Worker:
     Commits one signal and partition until it is closed.
 
     Entering starts it; leaving stops it at once: what is not committed stays on the bus. `ready` is
-    set once it knows where to go on.
+    set while it knows where to go on and reads. At most three groups are in memory: one is
+    gathered or prepared, one waits, one is committed.
     """
 
     def __init__(
@@ -59,9 +67,12 @@ class Worker:
         self._meters = meters.of(prepare.signal, prepare.partition)
         self._clock = clock
         self._log = log.bind(signal=prepare.signal.value, partition=prepare.partition)
+        self._closing = False
         self._recovery = Recovery()
         self._position = 0
         self._purged = 0
+        self._known = Position(0, 0)
+        """Up to here every message was delivered or counted as lost."""
 
     async def __aenter__(self) -> "Worker":
         self._task = asyncio.create_task(self._run(), name=f"worker {self._prepare.signal}")
@@ -73,91 +84,89 @@ class Worker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._closing = True
         self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await asyncio.wait([self._task])
 
     async def _run(self) -> None:
-        wait_s = 0.1
+        pauses = self._pauses()
         while True:
+            started = self._clock()
             try:
                 await self._work()
             except Exception as error:  # noqa: BLE001 - the outermost loop: a worker never ends
-                self.ready.clear()
                 self._failed("worker.again", error)
-            await asyncio.sleep(wait_s)
-            wait_s = min(2 * wait_s, self._limits.config.retry_wait_max_s)
+            self.ready.clear()
+            if self._closing:  # an error on the way out takes the place of the cancellation
+                return
+            if self._clock() - started > self._limits.config.retry_wait_max_s:
+                pauses = self._pauses()  # it worked for a while: this is another failure
+            await asyncio.sleep(next(pauses))
+
+    def _pauses(self) -> Iterator[float]:
+        pause_s, max_s = _PAUSE_S, self._limits.config.retry_wait_max_s
+        while True:
+            yield min(pause_s, max_s)
+            pause_s = min(2 * pause_s, max_s)
 
     async def _work(self) -> None:
         """Recover, then prepare one group while the one before it is committed."""
         signal, partition = self._prepare.signal, self._prepare.partition
-        self._recovery = await self._recover()
-        place = await resume(self._bus, self._store, signal, partition, self._recovery)
+        recovery = self._recovery = await self._recover()
+        place = await resume(self._bus, self._store, signal, partition, recovery)
         self._report(place)
-        ready: asyncio.Queue[tuple[Sequence[Delivery], Prepared | None]] = asyncio.Queue(1)
+        self._position, self._purged = place.after, 0
+        if place.begins:
+            await self._store_group(self._prepare.beginning(place.epoch, place.after, place.log))
+        ready: asyncio.Queue[Work] = asyncio.Queue(1)
         async with (
             self._bus.read(signal, partition, place.after) as reader,
             asyncio.TaskGroup() as tasks,
         ):
-            self._position = place.after
             self.ready.set()
-            tasks.create_task(self._gather_all(reader, place, ready))
+            tasks.create_task(self._gather_all(reader, place, recovery, ready))
             tasks.create_task(self._commit_all(place, ready))
 
     async def _gather_all(
-        self,
-        reader: Reader,
-        place: Resume,
-        ready: asyncio.Queue[tuple[Sequence[Delivery], Prepared | None]],
+        self, reader: Reader, place: Resume, recovery: Recovery, ready: asyncio.Queue[Work]
     ) -> None:
+        gatherer = Gatherer(reader, self._limits.config, self._clock)
+        deliveries = await gatherer.group()
+        # The reader belongs to the log that it saw first: is it the one that was compared?
+        signal, partition = self._prepare.signal, self._prepare.partition
+        again = await resume(self._bus, self._store, signal, partition, recovery)
+        if not again.agrees(place):
+            raise Unavailable("the log was replaced while it was opened")
         while True:
-            deliveries = await self._gather(reader)
+            self._watch(deliveries, place)
             fresh = [one for one in deliveries if not place.is_done(one)]
             if fresh:
                 await ready.put((fresh, await self._prepared(fresh, place)))
-
-    async def _gather(self, reader: Reader) -> list[Delivery]:
-        """Take messages until a group is full or has waited long enough."""
-        config = self._limits.config
-        taken: list[Delivery] = []
-        records = size = 0
-        deadline = None
-        while records < config.group_records_max and size < config.group_bytes_max:
-            wait_s = 1.0 if deadline is None else deadline - self._clock()
-            if wait_s <= 0:
-                break
-            more = await reader.take(config.group_bytes_max - size, wait_s)
-            taken.extend(more)
-            records += sum(max(0, one.message.accepted) for one in more)
-            size += sum(len(one.message.payload) for one in more)
-            if more and deadline is None:
-                # Under load the first look brings much at once; then it pays to wait for more.
-                busy = records * 20 >= config.group_records_max
-                wait_s = config.group_wait_s if busy else config.idle_wait_s
-                deadline = self._clock() + wait_s
-        return taken
+            deliveries = await gatherer.group()
 
     async def _prepared(self, deliveries: Sequence[Delivery], place: Resume) -> Prepared | None:
         """Return the group, or None when a processor failed on it and it must be bisected."""
         started = self._clock()
-        try:
-            prepared = await asyncio.to_thread(self._prepare, deliveries, place.epoch, place.log)
-        except MemoryError:
-            raise  # not the messages' fault
-        except Exception as error:  # noqa: BLE001 - one bad record must not stop the log
-            if len(deliveries) > 1:
-                return None
-            self._log.exception("worker.chain_failed", sequence=deliveries[0].sequence)
-            reason = f"{type(error).__name__}: {error}"
-            return self._prepare.without(deliveries[0], reason, place.epoch, place.log)
-        self._meters.prepared(self._clock() - started)
-        return prepared
+        # What the thread itself raises is not the messages' fault.
+        prepared = await asyncio.to_thread(self._attempt, deliveries, place)
+        if isinstance(prepared, Prepared):
+            self._meters.prepared(self._clock() - started)
+            return prepared
+        if len(deliveries) > 1:
+            return None
+        self._log.error("worker.chain_failed", sequence=deliveries[0].sequence, exc_info=prepared)
+        reason = f"{type(prepared).__name__}: {prepared}"
+        return self._prepare.without(deliveries[0], reason, place.epoch, place.log)
 
-    async def _commit_all(
-        self,
-        place: Resume,
-        ready: asyncio.Queue[tuple[Sequence[Delivery], Prepared | None]],
-    ) -> None:
+    def _attempt(self, deliveries: Sequence[Delivery], place: Resume) -> Prepared | Exception:
+        try:
+            return self._prepare(deliveries, place.epoch, place.log)
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one bad record must not stop the log
+            return error
+
+    async def _commit_all(self, place: Resume, ready: asyncio.Queue[Work]) -> None:
         while True:
             await self._commit(*await ready.get(), place)
             await self._purge()
@@ -166,7 +175,7 @@ class Worker:
         self, deliveries: Sequence[Delivery], prepared: Prepared | None, place: Resume
     ) -> None:
         """Commit the messages; halve them until the one that can never be stored is alone."""
-        reason = "a processor failed"
+        reason = ""
         if prepared is not None:
             try:
                 await self._store_group(prepared)
@@ -174,7 +183,7 @@ class Worker:
                 reason = str(error)
             else:
                 return
-        self._recovery = await self._recover()
+            self._recovery = await self._recover()  # some of its rows may be there
         if len(deliveries) == 1:
             alone = self._prepare.without(deliveries[0], reason, place.epoch, place.log)
             await self._store_group(alone)
@@ -185,7 +194,7 @@ class Worker:
 
     async def _store_group(self, prepared: Prepared) -> None:
         """Bury what is poisonous, then commit; while a store is down, try again in place."""
-        wait_s = 0.1
+        pauses = self._pauses()
         sure = True
         while True:
             started = self._clock()
@@ -204,8 +213,7 @@ class Worker:
                 self._position = prepared.group.commit.last
                 self._meters.committed(prepared.group, self._clock() - started)
                 return
-            await asyncio.sleep(wait_s)
-            wait_s = min(2 * wait_s, self._limits.config.retry_wait_max_s)
+            await asyncio.sleep(next(pauses))
 
     async def _recover(self) -> Recovery:
         return await self._store.recover(self._prepare.signal, self._prepare.partition)
@@ -235,6 +243,7 @@ class Worker:
 
     async def _purge(self) -> None:
         """Let the bus forget what is committed and below the replay window."""
+        # The committed message itself stays: by it the log is known again (`resume.py`).
         below = self._position - self._limits.replay_window
         if below <= self._purged:
             return
@@ -243,9 +252,23 @@ class Worker:
             self._purged = below
 
     def _report(self, place: Resume) -> None:
-        if place.lost:
-            self._meters.lost(place.lost)
-            self._log.error("worker.lost", messages=place.lost, epoch=place.epoch)
+        self._lose(place, place.after - place.lost, place.after)
         if place.done:
             self._log.warning("worker.restored_log", epoch=place.epoch, after=place.after)
         self._log.info("worker.ready", epoch=place.epoch, after=place.after)
+
+    def _watch(self, deliveries: Sequence[Delivery], place: Resume) -> None:
+        """Count as lost what is missing between the messages: a log has no holes of its own."""
+        before = place.after
+        for delivery in deliveries:
+            self._lose(place, before, delivery.sequence - 1)
+            before = delivery.sequence
+        self._known = max(self._known, Position(place.epoch, before))
+
+    def _lose(self, place: Resume, after: int, last: int) -> None:
+        """Count the messages above `after` up to `last` as lost, each once."""
+        after = max(self._known, Position(place.epoch, after)).sequence
+        if after < last:
+            self._known = Position(place.epoch, last)
+            self._meters.lost(last - after)
+            self._log.error("worker.lost", messages=last - after, epoch=place.epoch, after=after)

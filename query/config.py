@@ -12,7 +12,7 @@ Count = Annotated[int, Field(ge=1, strict=True)]
 class Limits(BaseModel):
     """What one question may cost, and how many run at once."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     rows: Count = 100
     """Records or traces in an answer when the question names no limit."""
@@ -39,7 +39,7 @@ class Limits(BaseModel):
 class Config(BaseModel):
     """The settings of the query role."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     listen: str = "127.0.0.1:8081"
     """Address of the query API."""

@@ -155,22 +155,32 @@ def spans(load: Load, first: int, rows: int) -> pa.Table:
     start = columns["time"].to_numpy()
     end = start + (rng.lognormal(15, 1.5, rows)).astype(np.uint64)
     event = pa.StructArray.from_arrays(
-        [pa.array(end[failed]), text(["exception"], np.zeros(count)), details,
-         pa.array(np.zeros(count, np.uint32))],
+        [
+            pa.array(end[failed]),
+            text(["exception"], np.zeros(count)),
+            details,
+            pa.array(np.zeros(count, np.uint32)),
+        ],
         ["time_unix_nano", "name", "attributes", "dropped_attributes_count"],
     )
     linked = rng.random(rows) < 0.002
     links = int(linked.sum())
     none = np.zeros(links, np.int32)
     link = pa.StructArray.from_arrays(
-        [ids(rng, links, 16), ids(rng, links, 8), text([""], none),
-         triples(text(["x"], none[:0]), none[:0], pa.array([], pa.utf8()), np.zeros(links + 1)),
-         pa.array(none.astype(np.uint32)), pa.array(none.astype(np.uint32))],
+        [
+            ids(rng, links, 16),
+            ids(rng, links, 8),
+            text([""], none),
+            triples(text(["x"], none[:0]), none[:0], pa.array([], pa.utf8()), np.zeros(links + 1)),
+            pa.array(none.astype(np.uint32)),
+            pa.array(none.astype(np.uint32)),
+        ],
         ["trace_id", "span_id", "trace_state", "attributes", "dropped_attributes_count", "flags"],
     )
     columns |= {
-        "name": text([f"GET /api/v1/operation_{n}" for n in range(SERVICES * OPERATIONS)],
-                     operation),
+        "name": text(
+            [f"GET /api/v1/operation_{n}" for n in range(SERVICES * OPERATIONS)], operation
+        ),
         "start_time_unix_nano": columns["time"],
         "end_time_unix_nano": pa.array(end),
         "trace_id": trace,
@@ -209,8 +219,9 @@ def logs(load: Load, first: int, rows: int) -> pa.Table:
     columns |= {
         "time_unix_nano": columns["time"],
         "observed_time_unix_nano": pc.add(columns["time"], pa.scalar(1_000_000, pa.uint64())),
-        "severity_number": pa.array(rng.choice([9, 13, 17], rows, p=[0.9, 0.07, 0.03])
-                                    .astype(np.uint8)),
+        "severity_number": pa.array(
+            rng.choice([9, 13, 17], rows, p=[0.9, 0.07, 0.03]).astype(np.uint8)
+        ),
         "severity_text": text(["INFO"], np.zeros(rows)),
         "body_type": pa.array(np.ones(rows, np.uint8)),
         "body": body,
@@ -236,20 +247,23 @@ def points(load: Load, first: int, rows: int) -> pa.Table:
     kept = {k: columns[k] for k in ("tenant", "epoch", "partition", "sequence", "keep_for_s")}
     item = pa.struct([("time_unix_nano", pa.uint64()), ("trace_id", pa.binary(16))])
     at = pa.array(np.repeat(load.times(first, rows)[::5000], 5000)[:rows].astype(np.uint64))
-    return pa.table(kept | {
-        "series_id": pa.array(series.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)),
-        "variant": pa.array(series.astype(np.uint64) * np.uint64(0xBF58476D1CE4E5B9)),
-        "time": at,
-        "time_unix_nano": at,
-        "start_time_unix_nano": pa.array(np.full(rows, MIDNIGHT_NS - DAY_NS, np.uint64)),
-        "type": pa.array(np.where(whole, 2, 1).astype(np.uint8)),
-        "int": pa.array(number.astype(np.int64)),
-        "double": pa.array(real),
-        "flags": pa.array(np.zeros(rows, np.uint32)),
-        "exemplars": pa.ListArray.from_arrays(
-            pa.array(np.zeros(rows + 1, np.int32)), pa.array([], item)
-        ),
-    })
+    return pa.table(
+        kept
+        | {
+            "series_id": pa.array(series.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)),
+            "variant": pa.array(series.astype(np.uint64) * np.uint64(0xBF58476D1CE4E5B9)),
+            "time": at,
+            "time_unix_nano": at,
+            "start_time_unix_nano": pa.array(np.full(rows, MIDNIGHT_NS - DAY_NS, np.uint64)),
+            "type": pa.array(np.where(whole, 2, 1).astype(np.uint8)),
+            "int": pa.array(number.astype(np.int64)),
+            "double": pa.array(real),
+            "flags": pa.array(np.zeros(rows, np.uint32)),
+            "exemplars": pa.ListArray.from_arrays(
+                pa.array(np.zeros(rows + 1, np.int32)), pa.array([], item)
+            ),
+        }
+    )
 
 
 KEY_VALUES = "Array(Tuple(key LowCardinality(String), type UInt8, value String)) CODEC(ZSTD(1))"
@@ -483,8 +497,10 @@ def searches(candidate: Candidate, block: pa.Table, unique: str) -> Iterator[tup
     yield "new", row.format("1")
     at = block["time"][77].as_py()
     yield "new till", row.format(f"time BETWEEN {at - HOUR_NS} AND {at}")
-    yield "replay", "SELECT DISTINCT sequence FROM trial WHERE epoch = 1 AND sequence > " + str(
-        block["sequence"][-1].as_py() - 300
+    yield (
+        "replay",
+        "SELECT DISTINCT sequence FROM trial WHERE epoch = 1 AND sequence > "
+        + str(block["sequence"][-1].as_py() - 300),
     )
     if candidate.signal == "logs":
         body = block["body"][77].as_py()
@@ -567,16 +583,20 @@ def main() -> None:
                 MAKERS[signal](load, first, options.block)
                 for first in range(0, options.rows, options.block)
             ]
-            print(f"\n{signal}: {options.rows:,} rows, {options.block:,} an insert; "
-                  "CPU-s per million rows, bytes a row, searches in CPU-ms")
+            print(
+                f"\n{signal}: {options.rows:,} rows, {options.block:,} an insert; "
+                "CPU-s per million rows, bytes a row, searches in CPU-ms"
+            )
             chosen = [c for c in CANDIDATES[signal] if re.search(options.only, c.name)]
             trial(client, CANDIDATES[signal][0], blocks[:1])  # the first run pays for starting up
             for number, candidate in enumerate(chosen * options.repeat):
                 result = trial(client, candidate, blocks)
                 if number == 0:
                     print(f"{'candidate':36}" + "".join(f"{name:>9}" for name in result))
-                print(f"{candidate.name:36}" + "".join(f"{v:9.1f}" for v in result.values()),
-                      flush=True)
+                print(
+                    f"{candidate.name:36}" + "".join(f"{v:9.1f}" for v in result.values()),
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

@@ -3,16 +3,15 @@
 `span`, `log` and `point` make rows with every column, from the few that a test cares about.
 """
 
-import operator
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 import pyarrow as pa
 
 from pipeline import envelope, plan, schema, value
-from pipeline.plan import AttributeField, Column, Level, Operator
 from pipeline.signal import Signal
+from storage.evaluate import matches
 
 SERVICE = pa.field("service_name", schema.TEXT)
 _SUMMARY: dict[str, pa.DataType] = {
@@ -26,15 +25,6 @@ _SUMMARY: dict[str, pa.DataType] = {
     "root_name": pa.utf8(),
 }
 TRACES = pa.schema(_SUMMARY)
-OPERATORS: Mapping[Operator, Callable[[Any, Any], bool]] = {
-    Operator.EQUAL: operator.eq,
-    Operator.NOT_EQUAL: operator.ne,
-    Operator.LESS: operator.lt,
-    Operator.LESS_OR_EQUAL: operator.le,
-    Operator.GREATER: operator.gt,
-    Operator.GREATER_OR_EQUAL: operator.ge,
-}
-
 Row = dict[str, Any]
 
 
@@ -131,64 +121,6 @@ class SampleRows:
         for trace_id, of_trace in groupby(spans, key=lambda one: one["trace_id"]):
             if trace_id in ids:
                 yield _summary(trace_id, list(of_trace))
-
-
-def matches(where: plan.Condition, one: Row) -> bool:
-    """Tell whether a row meets a condition."""
-    match where:
-        case plan.And(parts):
-            return all(matches(part, one) for part in parts)
-        case plan.Or(parts):
-            return any(matches(part, one) for part in parts)
-        case plan.Not(part):
-            return not matches(part, one)
-        case plan.Compare(Column(name), how, wanted):
-            stored = _column(name, one)
-            return stored is not None and OPERATORS[how](stored, wanted)
-        case plan.Compare(AttributeField(key, level), how, wanted):
-            return any(OPERATORS[how](found, wanted) for found in _found(one, key, level, wanted))
-    raise TypeError(where)
-
-
-def _found(one: Row, key: str, level: Level, wanted: plan.Scalar) -> list[Any]:
-    # The first level that has the key; there, the last of its values.
-    for kind, text in reversed(_levels(one, key, level)[:1]):
-        if isinstance(wanted, str):
-            return [text]
-        if isinstance(wanted, bool):
-            return [text == "true"] if kind == value.BOOL else []
-        return [value.decode(kind, text)] if kind in (value.INT, value.DOUBLE) else []
-    return []
-
-
-def _levels(one: Row, key: str, level: Level) -> list[tuple[int, str]]:
-    own = [(item["key"], item["type"], item["value"]) for item in one["attributes"]]
-    by_level: dict[Level, Sequence[value.Attribute]] = {
-        Level.RECORD: own,
-        Level.RESOURCE: envelope.Resource.parse(one["resource"]).attributes,
-        Level.SCOPE: envelope.Scope.parse(one["scope"]).attributes,
-    }
-    asked = by_level if level is Level.ANY else {level: by_level[level]}
-    return [
-        (kind, text)
-        for stored in asked.values()
-        for name, kind, text in reversed(stored)
-        if name == key
-    ]
-
-
-def _column(name: str, one: Row) -> Any:
-    match name:
-        case "duration_ns":
-            return max(0, one["end_time_unix_nano"] - one["start_time_unix_nano"])
-        case "value":
-            return one["value_double"] if one["value_int"] is None else one["value_int"]
-        case "scope_name":
-            return envelope.Scope.parse(one["scope"]).name
-        case "scope_version":
-            return envelope.Scope.parse(one["scope"]).version
-        case _:
-            return one[name]
 
 
 def _summary(trace_id: bytes, spans: list[Row]) -> Row:

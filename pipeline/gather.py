@@ -1,0 +1,56 @@
+"""Messages of a log become groups: full, or waited for long enough."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from pipeline.config import RouterConfig
+from pipeline.ports import Delivery, Reader
+
+TAKE_BYTES_MAX: Final = 4 * 2**20
+"""What one look at the bus may bring: it is unpacked on the event loop."""
+
+_LOOK_S: Final = 1.0
+_BUSY: Final = 20
+
+
+class Gatherer:
+    """
+    Cuts what a reader brings into groups within the limits; nothing is lost between two groups.
+
+    A message counts as one record at least, so that a flood of empty ones is bounded as well. A
+    message that is larger than a group is a group of its own.
+    """
+
+    def __init__(self, reader: Reader, config: RouterConfig, clock: Callable[[], float]) -> None:
+        self._reader = reader
+        self._config = config
+        self._clock = clock
+        self._held: deque[Delivery] = deque()
+
+    async def group(self) -> list[Delivery]:
+        """Return the messages of the next group, at least one."""
+        config = self._config
+        taken: list[Delivery] = []
+        records = size = 0
+        started = 0.0
+        while True:
+            while self._held:
+                message = self._held[0].message
+                records += max(1, message.accepted)
+                size += len(message.payload)
+                over = records > config.group_records_max or size > config.group_bytes_max
+                if taken and over:
+                    return taken
+                started = started if taken else self._clock()
+                taken.append(self._held.popleft())
+            wait_s = _LOOK_S
+            if taken:
+                # A twentieth of a group within the first moments is load: it pays to wait for more.
+                full = max(records / config.group_records_max, size / config.group_bytes_max)
+                patience_s = config.group_wait_s if full * _BUSY >= 1 else config.idle_wait_s
+                wait_s = started + patience_s - self._clock()
+                if full >= 1 or wait_s <= 0:
+                    return taken
+            room = config.group_bytes_max - size
+            self._held.extend(await self._reader.take(min(TAKE_BYTES_MAX, room), wait_s))

@@ -1,0 +1,78 @@
+"""House rules that a machine can hold."""
+
+import re
+import subprocess
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+import yaml
+
+from aura.config import Config
+from pipeline import settings
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("aura", "otlp", "pipeline", "storage", "query")
+OURS = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+
+
+def test_no_installed_distribution_takes_our_names():
+    taken = packages_distributions()
+    foreign = {name: set(taken.get(name, ())) - {"aura"} for name in (*PACKAGES, "alerts", "ui")}
+    assert {name: who for name, who in foreign.items() if who} == {}
+
+
+def test_every_module_is_imported_or_run():
+    text = "\n".join(path.read_text() for path in OURS)
+    entries = {"aura.__main__", "aura.command", "pipeline.bus.leash"}
+    lonely = []
+    for path in OURS:
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        parent, _, name = module.rpartition(".")
+        if name == "__init__" or module in entries:
+            continue
+        direct = rf"(from|import) {re.escape(module)}\b"
+        listed = rf"from {re.escape(parent)} import [^\n]*\b{name}\b"
+        if not re.search(direct, text) and not re.search(listed, text):
+            lonely.append(module)
+    assert lonely == []
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_are_small_and_finished(path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= 400
+    assert not re.search(r"\b(TODO|FIXME|XXX)\b", text)
+
+
+def test_config_yaml_is_the_reference():
+    file = ROOT / "config.yaml"
+    read, default = (settings.load(Config, one, {}) for one in (file, None))
+    assert read.model_dump(mode="json") == default.model_dump(mode="json")
+    raw = yaml.safe_load(file.read_text())
+    lines = file.read_text().splitlines()
+    for path in settings.paths(Config):
+        place = raw
+        for part in path:
+            assert part in place, ".".join(path)
+            place = place[part]
+        setting = re.compile(rf"\s*{path[-1]}: ")
+        documented = [at for at, line in enumerate(lines) if setting.match(line)]
+        assert any(lines[at - 1].lstrip().startswith("# ") for at in documented), path
+
+
+def test_tracked_files_name_no_registry_and_no_machine():
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
+    hosts = re.compile(r"pypi\.org|pythonhosted|npmjs\.(org|com)|proxy\.golang|crates\.io/")
+    paths = re.compile(r"/(root|work)/[a-z.]")
+    for name in listed.stdout.decode().split("\0"):
+        path = ROOT / name
+        if name and path.is_file() and path != Path(__file__):
+            text = path.read_text(errors="replace")
+            assert not hosts.search(text), name
+            assert not paths.search(text), name
+
+
+def test_the_architecture_names_every_package():
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    assert [name for name in PACKAGES if f"`{name}`" not in text] == []
