@@ -51,7 +51,7 @@ def test_config_yaml_is_the_reference():
     assert read.model_dump(mode="json") == default.model_dump(mode="json")
     raw = yaml.safe_load(file.read_text())
     lines = file.read_text().splitlines()
-    for path in settings.paths(Config):
+    for path in settings.fields(Config):
         place = raw
         for part in path:
             assert part in place, ".".join(path)

@@ -50,7 +50,18 @@ ANCHORS: Final = {Signal.TRACES: Mark.TRACE, Signal.LOGS: Mark.START, Signal.MET
 _START, _END = (struct.unpack("<Q", mark.text)[0] for mark in (Mark.START, Mark.END))
 _INT: Final[int] = struct.unpack("<q", Mark.INT.text)[0]
 _DOUBLE: Final[float] = struct.unpack("<d", Mark.DOUBLE.text)[0]
-_WORDS: Final = "payment order cart refused timeout retry cache miss shipped invoice".split()
+_WORDS: Final = [
+    "payment",
+    "order",
+    "cart",
+    "refused",
+    "timeout",
+    "retry",
+    "cache",
+    "miss",
+    "shipped",
+    "invoice",
+]
 _KINDS: Final = ("go", "java", "python")
 _BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
@@ -97,9 +108,11 @@ def _attributes(field: Any, values: dict[str, str | int]) -> None:
 
 
 def _varying(rng: random.Random, operation: int, count: int) -> dict[str, str | int]:
-    """Return attributes as an operation has them: a unique one, a skewed one, some of few values."""
+    """Return attributes as an operation has them: one unique, one skewed, some of few values."""
     few = {
-        f"app.attribute_{(operation * 7 + at) % 37}": f"value-{min(int(rng.paretovariate(0.8)), 499)}"
+        f"app.attribute_{(operation * 7 + at) % 37}": (
+            f"value-{min(int(rng.paretovariate(0.8)), 499)}"
+        )
         for at in range(count - 3)
     }
     status = rng.choices((200, 201, 301, 404, 500), (80, 8, 5, 5, 2))[0]
