@@ -16,10 +16,12 @@ from pipeline.ports import Processor
 from pipeline.processors.attributes import Attributes
 from pipeline.processors.options import Options
 from pipeline.processors.probabilistic_sampler import ProbabilisticSampler
+from pipeline.processors.resource import Resources
 from pipeline.signal import Signal
 
 PROCESSORS: Final[dict[str, type[Options]]] = {
     "attributes": Attributes,
+    "resource": Resources,
     "probabilistic_sampler": ProbabilisticSampler,
 }
 

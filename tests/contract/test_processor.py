@@ -11,7 +11,14 @@ from pipeline.ports import Counts
 from pipeline.processors import PROCESSORS, build
 from pipeline.schema import SCHEMAS
 from pipeline.signal import Signal
-from tests.golden.processors.rows import RECORDS, attributes, batch, trace_ids, trace_states
+from tests.golden.processors.rows import (
+    RECORDS,
+    attributes,
+    batch,
+    resources,
+    trace_ids,
+    trace_states,
+)
 
 # At least one configuration for every processor; a test fails when a new one has none.
 CONFIGS: dict[str, list[dict[str, Any]]] = {
@@ -19,6 +26,11 @@ CONFIGS: dict[str, list[dict[str, Any]]] = {
         {"actions": [{"key": "a", "action": "delete"}]},
         {"actions": [{"key": "new", "action": "upsert", "from_attribute": "a"}]},
         {"actions": [{"pattern": ".", "action": "hash"}]},
+    ],
+    "resource": [
+        {"attributes": [{"key": "a", "action": "delete"}]},
+        {"attributes": [{"key": "new", "action": "upsert", "from_attribute": "a"}]},
+        {"attributes": [{"pattern": ".", "action": "hash"}]},
     ],
     "probabilistic_sampler": [
         {"sampling_percentage": 50},
@@ -42,7 +54,10 @@ BATCHES = st.tuples(RECORDS, st.lists(st.binary(min_size=16, max_size=16)), STAT
 def make(signal, drawn):
     records, ids, state = drawn
     size = len(records)
-    columns = {"attributes": attributes(records)}
+    columns = {
+        "attributes": attributes(records),
+        "resource": resources([record or () for record in reversed(records)]),
+    }
     if signal is not Signal.METRICS:
         columns["trace_id"] = trace_ids((ids + [bytes(16)] * size)[:size])
     if signal is Signal.TRACES:
