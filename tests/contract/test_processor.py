@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aura.conditions import condition
 from pipeline.chain import run
 from pipeline.ports import Counts
 from pipeline.processors import PROCESSORS, build
@@ -31,6 +32,11 @@ CONFIGS: dict[str, list[dict[str, Any]]] = {
         {"attributes": [{"key": "a", "action": "delete"}]},
         {"attributes": [{"key": "new", "action": "upsert", "from_attribute": "a"}]},
         {"attributes": [{"pattern": ".", "action": "hash"}]},
+    ],
+    "filter": [
+        {"conditions": ["a=x"]},
+        {"conditions": ["NOT resource.a!=0", 'service="" AND attributes.b>0']},
+        {"conditions": ['a="" OR NOT a=""']},
     ],
     "probabilistic_sampler": [
         {"sampling_percentage": 50},
@@ -66,7 +72,7 @@ def make(signal, drawn):
 
 
 def only(config, signal):
-    (process,) = build([config], signal)
+    (process,) = build([config], signal, condition)
     return process
 
 
