@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from aura.conditions import condition
 from otlp.config import IngestorConfig, host_and_port
 from pipeline import processors
 from pipeline.bus import BusConfig
@@ -60,7 +61,7 @@ class Config(BaseModel):
     def _chains(self) -> Self:
         for signal in Signal:
             try:
-                processors.check(self.pipeline.of(signal), signal)
+                processors.check(self.pipeline.of(signal), signal, condition)
             except ValueError as error:
                 first = str(error).splitlines()[0]
                 raise ValueError(f"pipeline.{first}") from None

@@ -14,6 +14,7 @@ from enum import StrEnum
 from aiohttp import web
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
+from aura.conditions import condition
 from aura.config import Config
 from otlp.codec import Decoder
 from otlp.config import host_and_port
@@ -94,7 +95,7 @@ class Parts:
         limits = Limits(config.router, config.bus.replay_window)
         window = TimeWindow(int(config.router.past * 10**9), int(config.router.future * 10**9))
         for signal in sorted(store.signals):
-            chain = processors.build(config.pipeline.of(signal), signal)
+            chain = processors.build(config.pipeline.of(signal), signal, condition)
             for partition in range(config.bus.partitions):
                 prepare = Preparation(signal, partition, _decoder(signal, window), chain)
                 worker = Worker(bus, store, prepare, limits, meters)

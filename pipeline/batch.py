@@ -1,6 +1,7 @@
 """The one value that moves."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pyarrow as pa
 
@@ -21,3 +22,8 @@ class Batch:
     def with_rows(self, rows: pa.RecordBatch) -> "Batch":
         """Return the same batch with other rows of the same columns."""
         return replace(self, rows=rows)
+
+    def with_column(self, name: str, column: Any) -> "Batch":
+        """Return the same batch with another column of that name, of the same type."""
+        at = self.rows.schema.get_field_index(name)
+        return self.with_rows(self.rows.set_column(at, self.rows.schema.field(at), column))

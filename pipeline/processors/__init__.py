@@ -14,24 +14,32 @@ from pydantic import ValidationError
 
 from pipeline.ports import Processor
 from pipeline.processors.attributes import Attributes
-from pipeline.processors.options import Options
+from pipeline.processors.filter import Filter
+from pipeline.processors.options import Around, Compile, Options, no_language
 from pipeline.processors.probabilistic_sampler import ProbabilisticSampler
+from pipeline.processors.resource import Resources
 from pipeline.signal import Signal
 
 PROCESSORS: Final[dict[str, type[Options]]] = {
     "attributes": Attributes,
+    "resource": Resources,
+    "filter": Filter,
     "probabilistic_sampler": ProbabilisticSampler,
 }
 
 
-def build(configs: Sequence[Mapping[str, Any]], signal: Signal) -> tuple[Processor, ...]:
+def build(
+    configs: Sequence[Mapping[str, Any]], signal: Signal, language: Compile = no_language
+) -> tuple[Processor, ...]:
     """Return the processors of a signal, in their order; raises ValueError as `check` does."""
-    return tuple(options.build() for options in check(configs, signal))
+    return tuple(options.build() for options in check(configs, signal, language))
 
 
-def check(configs: Sequence[Mapping[str, Any]], signal: Signal) -> tuple[Options, ...]:
+def check(
+    configs: Sequence[Mapping[str, Any]], signal: Signal, language: Compile = no_language
+) -> tuple[Options, ...]:
     """
-    Return the options of a signal's processors.
+    Return the options of a signal's processors; `language` reads the conditions of a `filter`.
 
     Raises ValueError with a line for each fault, which starts with where it is:
     ``traces[0].attributes.actions[1].key: …``.
@@ -39,15 +47,16 @@ def check(configs: Sequence[Mapping[str, Any]], signal: Signal) -> tuple[Options
     if isinstance(configs, str) or not isinstance(configs, Sequence):
         raise ValueError(f"{signal}: must be a list of processors")
     faults: list[str] = []
+    around = Around(signal, language)
     read = [
-        _options(config, signal, f"{signal}[{at}]", faults) for at, config in enumerate(configs)
+        _options(config, around, f"{signal}[{at}]", faults) for at, config in enumerate(configs)
     ]
     if faults:
         raise ValueError("\n".join(faults))
     return tuple(options for options in read if options is not None)
 
 
-def _options(config: Any, signal: Signal, place: str, faults: list[str]) -> Options | None:
+def _options(config: Any, around: Around, place: str, faults: list[str]) -> Options | None:
     """Read one processor; on a fault note it and return None."""
     if not isinstance(config, Mapping) or len(config) != 1:
         faults.append(f"{place}: must be one processor's name and its options")
@@ -58,18 +67,18 @@ def _options(config: Any, signal: Signal, place: str, faults: list[str]) -> Opti
     if kind is None or (slash and not alias):
         faults.append(f"{place}.{label}: is no processor; there are {', '.join(PROCESSORS)}")
         return None
-    if signal not in kind.signals:
-        faults.append(f"{place}.{label}: is not for {signal}")
+    if around.signal not in kind.signals:
+        faults.append(f"{place}.{label}: is not for {around.signal}")
         return None
     try:
-        options = kind.model_validate({} if raw is None else raw)
+        options = kind.model_validate({} if raw is None else raw, context=around)
     except ValidationError as error:
         faults.extend(
             f"{place}.{label}{_path(fault['loc'])}: {_reason(fault)}"
             for fault in error.errors(include_url=False)
         )
         return None
-    refusal = options.refused(signal)
+    refusal = options.refused(around.signal)
     if refusal:
         faults.append(f"{place}.{label}.{refusal[0]}: {refusal[1]}")
     return options

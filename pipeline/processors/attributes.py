@@ -68,10 +68,7 @@ class ChangeAttributes:
         for step in self.steps:
             step(elements)
         changed = elements.close()
-        if changed is column:
-            return batch
-        at = batch.rows.schema.get_field_index("attributes")
-        return batch.with_rows(batch.rows.set_column(at, batch.rows.schema.field(at), changed))
+        return batch if changed is column else batch.with_column("attributes", changed)
 
 
 def _value(raw: object) -> Value:
@@ -92,7 +89,8 @@ def _value(raw: object) -> Value:
     )
 
 
-def _pattern(pattern: str) -> str:
+def regular(pattern: str) -> str:
+    """Refuse what is no regular expression."""
     # Arrow's engine is the one that will run it (RE2, as in Go).
     try:
         pc.match_substring_regex(pa.array([""]), pattern)
@@ -111,7 +109,8 @@ def _groups(pattern: str) -> str:
     return pattern
 
 
-def _some(actions: tuple[Any, ...]) -> tuple[Any, ...]:
+def some(actions: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Refuse a list without actions."""
     if not actions:
         raise ValueError("must hold an action")
     return actions
@@ -124,7 +123,7 @@ def _lower(raw: Any) -> Any:
 
 
 Key: TypeAlias = Annotated[str, Field(min_length=1)]
-Pattern: TypeAlias = Annotated[str, Field(min_length=1), AfterValidator(_pattern)]
+Pattern: TypeAlias = Annotated[str, Field(min_length=1), AfterValidator(regular)]
 Literally: TypeAlias = Annotated[Any, BeforeValidator(_value)]
 
 
@@ -238,7 +237,7 @@ class Attributes(Options):
 
     signals: ClassVar[frozenset[Signal]] = frozenset(Signal)
 
-    actions: Annotated[tuple[Action, ...], AfterValidator(_some)]
+    actions: Annotated[tuple[Action, ...], AfterValidator(some)]
     include: Unavailable = None
     exclude: Unavailable = None
 

@@ -175,7 +175,7 @@ class Elements:
             values = (
                 self._take(self._value[alive])
                 if self._assigned
-                else self._pool[0].filter(to_arrow(alive))
+                else self._pool[0].slice(0, len(alive)).filter(to_arrow(alive))
             )
         else:
             keys, values = self._keys, self._take(self._value)

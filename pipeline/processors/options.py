@@ -1,12 +1,33 @@
 """What every processor's options share: how they are checked, refused by name and built."""
 
 from abc import ABC, abstractmethod
-from typing import Annotated, Any, ClassVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from pipeline.errors import Rejected
+from pipeline.plan import Condition
 from pipeline.ports import Processor
 from pipeline.signal import Signal
+
+Compile: TypeAlias = Callable[[str, Signal], Condition]
+"""From text to a condition on a signal's records; raises Rejected for what is none."""
+
+
+def no_language(text: str, signal: Signal) -> Condition:
+    """Refuse every condition: the language is not known here."""
+    del text, signal
+    raise Rejected("no query language was given to read conditions with")
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What options are checked with: pydantic hands it to validators as their context."""
+
+    signal: Signal
+    compile: Compile = no_language
 
 
 class Strict(BaseModel):

@@ -6,12 +6,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aura.conditions import condition
 from pipeline.chain import run
 from pipeline.ports import Counts
 from pipeline.processors import PROCESSORS, build
 from pipeline.schema import SCHEMAS
 from pipeline.signal import Signal
-from tests.golden.processors.rows import RECORDS, attributes, batch, trace_ids, trace_states
+from tests.golden.processors.rows import (
+    RECORDS,
+    attributes,
+    batch,
+    resources,
+    trace_ids,
+    trace_states,
+)
 
 # At least one configuration for every processor; a test fails when a new one has none.
 CONFIGS: dict[str, list[dict[str, Any]]] = {
@@ -19,6 +27,16 @@ CONFIGS: dict[str, list[dict[str, Any]]] = {
         {"actions": [{"key": "a", "action": "delete"}]},
         {"actions": [{"key": "new", "action": "upsert", "from_attribute": "a"}]},
         {"actions": [{"pattern": ".", "action": "hash"}]},
+    ],
+    "resource": [
+        {"attributes": [{"key": "a", "action": "delete"}]},
+        {"attributes": [{"key": "new", "action": "upsert", "from_attribute": "a"}]},
+        {"attributes": [{"pattern": ".", "action": "hash"}]},
+    ],
+    "filter": [
+        {"conditions": ["a=x"]},
+        {"conditions": ["NOT resource.a!=0", 'service="" AND attributes.b>0']},
+        {"conditions": ['a="" OR NOT a=""']},
     ],
     "probabilistic_sampler": [
         {"sampling_percentage": 50},
@@ -42,7 +60,10 @@ BATCHES = st.tuples(RECORDS, st.lists(st.binary(min_size=16, max_size=16)), STAT
 def make(signal, drawn):
     records, ids, state = drawn
     size = len(records)
-    columns = {"attributes": attributes(records)}
+    columns = {
+        "attributes": attributes(records),
+        "resource": resources([record or () for record in reversed(records)]),
+    }
     if signal is not Signal.METRICS:
         columns["trace_id"] = trace_ids((ids + [bytes(16)] * size)[:size])
     if signal is Signal.TRACES:
@@ -51,7 +72,7 @@ def make(signal, drawn):
 
 
 def only(config, signal):
-    (process,) = build([config], signal)
+    (process,) = build([config], signal, condition)
     return process
 
 

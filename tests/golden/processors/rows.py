@@ -7,6 +7,7 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from pipeline.batch import Batch
+from pipeline.envelope import Resource
 from pipeline.processors.arrays import Arrow
 from pipeline.schema import ATTRIBUTES, SCHEMAS
 from pipeline.signal import Signal
@@ -54,7 +55,7 @@ def batch(signal: Signal, size: int, **columns: Arrow) -> Batch:
         "tenant",
         pa.record_batch(
             [
-                filled[field.name] if field.name in filled else _some(field.type, size)
+                filled[field.name] if field.name in filled else _some(field, size)
                 for field in SCHEMAS[signal]
             ],
             schema=SCHEMAS[signal],
@@ -72,9 +73,17 @@ def trace_states(states: Sequence[str | None]) -> Arrow:
     return pa.array(states, pa.utf8()).dictionary_encode()
 
 
-def _some(kind: Any, size: int) -> Arrow:
+def resources(lists: Sequence[Attributes]) -> Arrow:
+    """Return a column of resources with these attributes."""
+    texts = [Resource(tuple(attributes)).text() for attributes in lists]
+    return pa.array(texts, pa.utf8()).dictionary_encode()
+
+
+def _some(field: Any, size: int) -> Arrow:
+    kind = field.type
     if pa.types.is_dictionary(kind):
-        return pa.array([""] * size, pa.utf8()).dictionary_encode()
+        text = Resource().text() if field.name in ("resource", "scope") else ""
+        return pa.array([text] * size, pa.utf8()).dictionary_encode()
     if pa.types.is_fixed_size_binary(kind):
         return pa.array([bytes(kind.byte_width)] * size, kind)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):

@@ -249,3 +249,12 @@ def test_digests_are_of_the_bytes_that_the_collector_hashes():
     assert digest(STRING, "é") == (STRING, hashlib.sha256("é".encode()).hexdigest())
     assert digest(INT, "-1") == (STRING, hashlib.sha256(b"\xff" * 8).hexdigest())
     assert digest(5, "[1]") == (STRING, "")
+
+
+def test_deleting_and_then_offering_values_that_nothing_takes_leaves_the_rest():
+    actions = [
+        {"key": "a", "action": "update", "value": "changed"},
+        {"pattern": "^k", "action": "delete"},
+        {"key": "a", "action": "extract", "pattern": "(?P<left>[^:]*):(?P<b>.*)"},
+    ]
+    assert run(actions, [[("key", 7, "aGk="), ("b", 1, "")]]) == [[("b", 1, "")]]

@@ -43,7 +43,7 @@ def test_options_say_their_signals():
         ({"attributes": {}}, "traces: must be a list"),
         (["attributes"], "traces[0]: must be one processor's name"),
         ([{"a": {}, "b": {}}], "traces[0]: must be one processor's name"),
-        ([{"filter": {}}], "traces[0].filter: is no processor; there are attributes, prob"),
+        ([{"other": {}}], "traces[0].other: is no processor; there are attributes, res"),
         ([{"attributes/": {}}], "traces[0].attributes/: is no processor"),
         ([{"attributes": None}], "traces[0].attributes.actions: Field required"),
         ([{"attributes/x": {"actions": []}}], "traces[0].attributes/x.actions: "),

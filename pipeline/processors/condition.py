@@ -1,0 +1,230 @@
+"""Which rows of a batch meet a condition of a plan, told by Arrow's kernels.
+
+The meaning is that of `pipeline/plan.py`, exactly: integers and doubles are compared as numbers and
+never rounded to each other. A resource and a scope are looked at once per distinct text.
+"""
+
+import math
+import operator
+from collections.abc import Callable, Mapping
+from functools import reduce
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.envelope import Resource, Scope, find
+from pipeline.errors import Rejected
+from pipeline.plan import (
+    And,
+    AttributeField,
+    Column,
+    Compare,
+    Condition,
+    Level,
+    Not,
+    Operator,
+    Or,
+    Scalar,
+)
+from pipeline.processors import envelopes
+from pipeline.processors.arrays import Arrow, Mask, Numbers, from_arrow
+from pipeline.processors.elements import Elements
+from pipeline.value import BOOL, DOUBLE, INT
+
+_OPERATORS: Final[Mapping[Operator, Callable[[Any, Any], Any]]] = {
+    Operator.EQUAL: operator.eq,
+    Operator.NOT_EQUAL: operator.ne,
+    Operator.LESS: operator.lt,
+    Operator.LESS_OR_EQUAL: operator.le,
+    Operator.GREATER: operator.gt,
+    Operator.GREATER_OR_EQUAL: operator.ge,
+}
+_TEXTS: Final[Mapping[Operator, Callable[[Arrow, Arrow], Arrow]]] = {
+    Operator.EQUAL: pc.equal,
+    Operator.NOT_EQUAL: pc.not_equal,
+    Operator.LESS: pc.less,
+    Operator.LESS_OR_EQUAL: pc.less_equal,
+    Operator.GREATER: pc.greater,
+    Operator.GREATER_OR_EQUAL: pc.greater_equal,
+}
+_ENVELOPES: Final[Mapping[str, tuple[str, Callable[[str], str]]]] = {
+    "service_name": (
+        "resource",
+        lambda text: find(Resource.parse(text).attributes, "service.name") or "",
+    ),
+    "scope_name": ("scope", lambda text: Scope.parse(text).name),
+    "scope_version": ("scope", lambda text: Scope.parse(text).version),
+}
+_LEVELS: Final = (Level.RECORD, Level.RESOURCE, Level.SCOPE)
+
+
+class Rows:
+    """The rows of one batch, opened as far as its conditions look; for the length of one call."""
+
+    def __init__(self, rows: pa.RecordBatch) -> None:
+        self._rows = rows
+        self._opened: dict[Level, Elements] = {}
+
+    def meet(self, condition: Condition) -> Mask:
+        """Return which rows meet a condition; raises Rejected for one that it cannot tell of."""
+        match condition:
+            case And(parts):
+                return reduce(np.logical_and, map(self.meet, parts), self._all(holds=True))
+            case Or(parts):
+                return reduce(np.logical_or, map(self.meet, parts), self._all(holds=False))
+            case Not(part):
+                return ~self.meet(part)
+            case Compare(Column(name), how, wanted):
+                return self._column(name, how, wanted)
+            case Compare(AttributeField(key, level), how, wanted):
+                return self._attribute(key, level, how, wanted)
+        raise Rejected(f"cannot be told of a record on its way: {condition}")
+
+    def _all(self, *, holds: bool) -> Mask:
+        return np.full(self._rows.num_rows, holds)
+
+    def _column(self, name: str, how: Operator, wanted: Scalar) -> Mask:
+        column: Arrow
+        if name in _ENVELOPES:
+            level, read = _ENVELOPES[name]
+            column = self._rows[level]
+            texts = pa.array(map(read, column.dictionary.to_pylist()), pa.utf8())
+            return _spread(_compare(texts, how, wanted), column.indices)
+        if name == "duration_ns":
+            start = from_arrow(self._rows["start_time_unix_nano"])
+            end = from_arrow(self._rows["end_time_unix_nano"])
+            return _numbers(np.maximum(start, end) - start, how, wanted)
+        if name == "value":
+            whole, double = self._rows["value_int"], self._rows["value_double"]
+            return np.where(
+                from_arrow(whole.is_valid()),
+                _compare(whole, how, wanted),
+                _compare(double, how, wanted),
+            )
+        if name not in self._rows.schema.names:
+            raise Rejected(f"there is no column {name}")
+        column = self._rows[name]
+        if pa.types.is_dictionary(column.type):
+            return _spread(_compare(column.dictionary, how, wanted), column.indices)
+        return _compare(column, how, wanted)
+
+    def _attribute(self, key: str, level: Level, how: Operator, wanted: Scalar) -> Mask:
+        levels = _LEVELS if level is Level.ANY else (level,)
+        equal = how is Operator.NOT_EQUAL
+        test = Operator.EQUAL if equal else how
+        named, holds = self._all(holds=False), self._all(holds=False)
+        for one in levels:
+            of_level = self._at(one)
+            found = of_level.find(key)
+            named |= self._rows_of(one, of_level, found)
+            passed = found[_values(of_level, found, test, wanted)]
+            holds |= self._rows_of(one, of_level, passed)
+        return named & ~holds if equal else holds
+
+    def _at(self, level: Level) -> Elements:
+        if level not in self._opened:
+            column: Arrow = self._rows["attributes" if level is Level.RECORD else level.value]
+            if level is not Level.RECORD:
+                column = envelopes.opened(column, envelopes.FORMS[level.value])
+            self._opened[level] = Elements(column)
+        return self._opened[level]
+
+    def _rows_of(self, level: Level, opened: Elements, elements: Numbers) -> Mask:
+        """Return which rows of the batch have one of the elements of a level."""
+        has = np.zeros(len(opened), dtype=bool)
+        has[opened.rows(elements)] = True
+        if level is Level.RECORD:
+            return has
+        column: Arrow = self._rows[level.value]
+        return _spread(has, column.indices)
+
+
+def _spread(of_distinct: Mask, indices: Arrow) -> Mask:
+    """Return for each row what holds for its value in the dictionary; of no value nothing does."""
+    places = from_arrow(indices.fill_null(len(of_distinct)))
+    of_rows: Mask = np.append(of_distinct, np.False_)[places]
+    return of_rows
+
+
+def _values(elements: Elements, at: Numbers, how: Operator, wanted: Scalar) -> Mask:
+    """Return which of some elements' values compare so with a value."""
+    texts = elements.texts(at)
+    if isinstance(wanted, str):
+        return _compare(texts, how, wanted)
+    kinds = elements.kinds(at)
+    holds: Mask = np.zeros(len(at), dtype=bool)
+    if isinstance(wanted, bool):
+        flags: Mask = _OPERATORS[how](_compare(texts, Operator.EQUAL, "true"), wanted)
+        return flags & (kinds == BOOL)
+    for kind, of_kind in ((INT, pa.int64()), (DOUBLE, pa.float64())):
+        chosen = np.flatnonzero(kinds == kind)
+        if len(chosen):
+            numbers = texts.take(pa.array(chosen)).cast(of_kind)
+            holds[chosen] = _compare(numbers, how, wanted)
+    return holds
+
+
+def _compare(column: Arrow, how: Operator, wanted: Scalar) -> Mask:
+    """Return which values of a column without a dictionary compare so; of null nothing does."""
+    kind = column.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        if isinstance(wanted, bool | str | bytes):
+            raise Rejected(f"{wanted!r} is no number")
+        there = from_arrow(column.is_valid())
+        return _numbers(from_arrow(column.fill_null(0)), how, wanted) & there
+    fits = (
+        (pa.types.is_string(kind) and isinstance(wanted, str))
+        or (pa.types.is_boolean(kind) and isinstance(wanted, bool))
+        or (pa.types.is_fixed_size_binary(kind) and isinstance(wanted, bytes))
+    )
+    if not fits:
+        raise Rejected(f"{wanted!r} cannot be compared with a column of {kind}")
+    # UTF-8 is ordered as its characters are.
+    holds = _TEXTS[how](column, pa.scalar(wanted, kind))
+    return np.asarray(from_arrow(holds.fill_null(False)), dtype=bool)  # noqa: FBT003 - a value
+
+
+def _numbers(numbers: Any, how: Operator, wanted: Scalar) -> Mask:
+    """Return which numbers compare so with a number, as if none had been rounded."""
+    if isinstance(wanted, bool | str | bytes):
+        raise Rejected(f"{wanted!r} is no number")
+    bound: int | float = wanted
+    if np.issubdtype(numbers.dtype, np.integer):
+        if isinstance(bound, float):
+            how, bound = _between_integers(how, bound)
+    elif isinstance(bound, int) and int(float(bound)) != bound:
+        how, bound = _between_doubles(how, bound)
+    return np.asarray(_OPERATORS[how](numbers, bound), dtype=bool)
+
+
+def _between_integers(how: Operator, bound: float) -> tuple[Operator, int]:
+    """Return the comparison of integers that means the same as one with a double."""
+    if not math.isfinite(bound):
+        raise Rejected(f"{bound} is no number to compare with")
+    below = math.floor(bound)
+    if below == bound:
+        return how, below
+    return _beside(how, below)
+
+
+def _between_doubles(how: Operator, bound: int) -> tuple[Operator, float]:
+    """Return the comparison of doubles that means the same as one with an integer between two."""
+    below = float(bound)
+    if below > bound:
+        below = math.nextafter(below, -math.inf)
+    return _beside(how, below)
+
+
+def _beside(how: Operator, below: Any) -> tuple[Operator, Any]:
+    """Compare with the value next below the one that is meant, which nothing equals."""
+    match how:
+        case Operator.EQUAL:
+            return Operator.LESS, -math.inf
+        case Operator.NOT_EQUAL:
+            return Operator.NOT_EQUAL, math.nan
+        case Operator.LESS | Operator.LESS_OR_EQUAL:
+            return Operator.LESS_OR_EQUAL, below
+        case Operator.GREATER | Operator.GREATER_OR_EQUAL:
+            return Operator.GREATER, below

@@ -1,0 +1,146 @@
+"""Conditions on rows by kernels: what plain Python says of each row, and nothing else."""
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.envelope import Resource, Scope, find
+from pipeline.errors import Rejected
+from pipeline.plan import And, AttributeField, Column, Compare, Level, Not, Operator, Or
+from pipeline.processors.condition import Rows
+from pipeline.schema import SCHEMAS
+from pipeline.signal import Signal
+from pipeline.value import encode
+from storage.evaluate import matches
+from tests.golden.processors.rows import attributes, batch, lists
+
+INTS = [0, 1, -1, 7, 2**53, 2**53 + 1, 2**63 - 1, -(2**63)]
+FLOATS = [0.0, -0.0, 0.5, 7.0, -1.5, 2.0**53, 2.0**53 + 2, 2.0**63, 1e300, 5e-324]
+STRINGS = ["", "x", "7", "0.5", "true", "é", "\U0001f600", "\uffff", "X"]
+KEYS = ["a", "b", "service.name", ""]
+STORED = st.one_of(
+    st.sampled_from(INTS + STRINGS),
+    st.sampled_from([*FLOATS, float("nan"), float("inf"), float("-inf")]),
+    st.booleans(),
+    st.just(b"hi"),
+    st.just([1, "x"]),
+    st.none(),
+)
+LISTS = st.lists(st.tuples(st.sampled_from(KEYS), STORED.map(encode)), max_size=4).map(
+    lambda pairs: tuple((key, *typed) for key, typed in pairs)
+)
+NUMBERS = st.sampled_from([*INTS, *FLOATS])
+ANY = st.sampled_from(Operator)
+EQUALITY = st.sampled_from([Operator.EQUAL, Operator.NOT_EQUAL])
+FIELDS = st.builds(AttributeField, st.sampled_from(KEYS), st.sampled_from(Level))
+
+
+def compares(columns, how, values):
+    return st.builds(Compare, st.sampled_from([Column(name) for name in columns]), how, values)
+
+
+def conditions(*leaves):
+    texts = compares(["service_name", "scope_name", "scope_version"], ANY, st.sampled_from(STRINGS))
+    values = st.one_of(st.sampled_from(STRINGS), NUMBERS, st.booleans())
+    attribute = st.builds(Compare, FIELDS, ANY, values)
+    return st.recursive(
+        st.one_of(*leaves, texts, attribute, attribute),
+        lambda part: st.one_of(
+            st.lists(part, max_size=3).map(lambda parts: And(tuple(parts))),
+            st.lists(part, max_size=3).map(lambda parts: Or(tuple(parts))),
+            part.map(Not),
+        ),
+        max_leaves=6,
+    )
+
+
+IDS = st.sampled_from([bytes(16), b"\x01" * 16])
+UINTS = st.sampled_from([0, 1, 7, 2**53 + 1, 2**63, 2**64 - 1])
+ROWS = {
+    Signal.TRACES: st.fixed_dictionaries({
+        "name": st.sampled_from(STRINGS), "status_message": st.sampled_from([*STRINGS, None]),
+        "kind": st.integers(0, 5), "trace_id": IDS,
+        "start_time_unix_nano": UINTS, "end_time_unix_nano": UINTS,
+    }),
+    Signal.LOGS: st.fixed_dictionaries({
+        "body": st.sampled_from(STRINGS), "severity_number": st.integers(0, 24),
+        "severity_text": st.sampled_from(STRINGS), "trace_id": IDS,
+    }),
+    Signal.METRICS: st.fixed_dictionaries({
+        "metric_name": st.sampled_from(STRINGS), "is_monotonic": st.booleans(),
+        "value_int": st.sampled_from([None, *INTS]),
+        "value_double": st.sampled_from([None, float("nan"), *FLOATS]),
+    }),
+}  # fmt: skip
+CONDITIONS = {
+    Signal.TRACES: conditions(
+        compares(["name", "status_message"], ANY, st.sampled_from(STRINGS)),
+        compares(["kind", "duration_ns"], ANY, NUMBERS),
+        compares(["trace_id"], EQUALITY, IDS),
+    ),
+    Signal.LOGS: conditions(
+        compares(["body", "severity_text"], ANY, st.sampled_from(STRINGS)),
+        compares(["severity_number"], ANY, NUMBERS),
+        compares(["trace_id"], EQUALITY, IDS),
+    ),
+    Signal.METRICS: conditions(
+        compares(["metric_name"], ANY, st.sampled_from(STRINGS)),
+        compares(["value"], ANY, NUMBERS),
+        compares(["is_monotonic"], EQUALITY, st.booleans()),
+    ),
+}
+
+
+def make(signal, drawn):
+    size = len(drawn)
+    kinds = {field.name: field.type for field in SCHEMAS[signal]}
+    columns = {
+        name: pa.array([own[name] for own, *_ in drawn], kinds[name])
+        for name in (drawn[0][0] if drawn else ())
+    }
+    scopes = [Scope(name, "1", given).text() for _, _, _, given, name in drawn]
+    resources = [Resource(given).text() for _, _, given, _, _ in drawn]
+    columns["attributes"] = attributes([given for _, given, *_ in drawn])
+    columns["resource"] = pa.array(resources, pa.utf8()).dictionary_encode()
+    columns["scope"] = pa.array(scopes, pa.utf8()).dictionary_encode()
+    return batch(signal, size, **columns).rows
+
+
+def oracle(condition, rows):
+    answers = []
+    for row, triples in zip(rows.to_pylist(), lists(rows["attributes"]), strict=True):
+        own = [{"key": key, "type": kind, "value": text} for key, kind, text in triples]
+        service = find(Resource.parse(row["resource"]).attributes, "service.name") or ""
+        answers.append(matches(condition, {**row, "attributes": own, "service_name": service}))
+    return answers
+
+
+@pytest.mark.parametrize("signal", Signal)
+@given(data=st.data())
+@settings(max_examples=300, deadline=None)
+def test_kernels_say_what_plain_python_says(signal, data):
+    one = st.tuples(ROWS[signal], LISTS, LISTS, LISTS, st.sampled_from(STRINGS))
+    rows = make(signal, data.draw(st.lists(one, max_size=6)))
+    condition = data.draw(CONDITIONS[signal])
+    start = data.draw(st.integers(0, 6))
+
+    assert Rows(rows).meet(condition).tolist() == oracle(condition, rows)
+    part = rows.slice(start)
+    assert Rows(part).meet(condition).tolist() == oracle(condition, part)
+
+
+@pytest.mark.parametrize(
+    ("condition", "fault"),
+    [
+        (Compare(Column("other"), Operator.EQUAL, 1), "no column other"),
+        (Compare(Column("body"), Operator.EQUAL, 1), "cannot be compared"),
+        (Compare(Column("severity_number"), Operator.EQUAL, "1"), "is no number"),
+        (Compare(Column("severity_number"), Operator.EQUAL, float("nan")), "is no number"),
+        (Compare(Column("attributes"), Operator.EQUAL, "1"), "cannot be compared"),
+        ("a condition of tomorrow", "cannot be told"),
+    ],
+)
+def test_what_cannot_be_told_is_refused_even_of_no_rows(condition, fault):
+    with pytest.raises(Rejected, match=fault):
+        Rows(make(Signal.LOGS, [])).meet(condition)
