@@ -19,6 +19,7 @@ from aura.config import Config
 from otlp.codec import Decoder
 from otlp.config import host_and_port
 from otlp.door import Door
+from otlp.receivers import plain
 from otlp.receivers.grpc import GrpcReceiver
 from otlp.receivers.http import HttpReceiver
 from otlp.receivers.metrics import Metrics
@@ -119,17 +120,23 @@ class Parts:
             metrics=Metrics(self._registry),
         )
         await self._up.enter_async_context(door)
-        await self._web("ingestor.api", config.api, [])
+        address = await self._web("ingestor.api", config.api, plain.routes(door, config))
         grpc = await self._up.enter_async_context(GrpcReceiver(config, door))
         http = await self._up.enter_async_context(HttpReceiver(config, door))
         self.lines.append(f"send   OTLP/gRPC to {grpc.address}, OTLP/HTTP to http://{http.address}")
+        self.lines.append(f"       JSON to http://{address}/v1/logs  /v1/traces  /v1/metrics")
 
     async def _web(self, setting: str, address: str, routes: list[web.RouteDef]) -> str:
         """Listen for HTTP, with health and metrics beside the routes; return the address."""
         app = web.Application(middlewares=[answers.errors])
         app.add_routes([*routes, *probes.routes(self.checks, self._registry)])
+        # Decompression is the receivers', so that limits hold before and after it.
         runner = web.AppRunner(
-            app, access_log=None, handler_cancellation=True, shutdown_timeout=5.0
+            app,
+            access_log=None,
+            auto_decompress=False,
+            handler_cancellation=True,
+            shutdown_timeout=5.0,
         )
         await runner.setup()
         self._up.push_async_callback(runner.cleanup)

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -76,12 +77,18 @@ class Door:
         return Room(self._budget)
 
     async def admit(
-        self, signal: Signal, tenant: str, payload: bytes, room: Room | None = None
+        self,
+        signal: Signal,
+        tenant: str,
+        payload: bytes,
+        room: Room | None = None,
+        cut: Mapping[str, int] | None = None,
     ) -> Outcome:
         """
         Check an Export…ServiceRequest, and return once the bus acknowledged all that it keeps.
 
-        `room` holds the bytes of the payload already; without one they are taken here. A request
+        `room` holds the bytes of the payload already; without one they are taken here. `cut`
+        counts, by reason, what a receiver left out: it is refused as if found here. A request
         with refused records is a success, also when nothing is left of it. Raises Rejected for
         bytes that are no such request, Overloaded when there is no room here or in the bus,
         Unavailable when the bus does not answer or the door is closed, Broken for a bug. After an
@@ -93,19 +100,21 @@ class Door:
         if room is None:
             with self.room() as own:
                 own.take(len(payload))
-                return await self.admit(signal, tenant, payload, own)
+                return await self.admit(signal, tenant, payload, own, cut)
         checked = self._validate(signal, payload, self._message_bytes_max)
+        reasons = Counter(cut or {}) + Counter(checked.reasons)
+        refused = reasons.total()
         # A refused record is to be counted in the ledger even when nothing else is left.
-        parts = checked.parts or ((Part(b"", 0),) if checked.refused else ())
+        parts = checked.parts or ((Part(b"", 0),) if refused else ())
         room.resize(sum(len(part.payload) for part in parts))
         if self.closed:
             raise Unavailable(STOPPING)
         size = len(payload)
         del payload
-        loads = self._join(signal, tenant, parts, checked.refused, room)
+        loads = self._join(signal, tenant, parts, refused, room)
         await self._published(loads, checked.accepted)
-        self.metrics.admitted(signal, size, checked.accepted, checked.reasons)
-        return Outcome(checked.accepted, checked.refused, checked.message)
+        self.metrics.admitted(signal, size, checked.accepted, reasons)
+        return Outcome(checked.accepted, refused, checked.message)
 
     async def close(self) -> None:
         """

@@ -61,13 +61,18 @@ class _Wrong(Exception):  # noqa: N818 - never leaves this module
 
 def from_json(signal: Signal, body: bytes) -> bytes:
     """Return an OTLP/JSON request as protobuf; raises Rejected, naming the path at fault."""
-    request = REQUESTS[signal]()
     try:
-        content = json.loads(body.decode(), parse_constant=_no_constant)
+        content = json.loads(body.decode(), parse_constant=no_constant)
     except RecursionError as error:
         raise Rejected("the body is JSON of too deep nesting") from error
     except ValueError as error:  # text that is not UTF-8, not JSON, or a number of 5,000 digits
         raise Rejected(f"the body is not valid JSON: {error}") from error
+    return from_content(signal, content)
+
+
+def from_content(signal: Signal, content: Any) -> bytes:
+    """Return what was parsed of an OTLP/JSON request as protobuf; raises Rejected likewise."""
+    request = REQUESTS[signal]()
     try:
         _fill(request, content, 0)
     except _Wrong as wrong:
@@ -76,7 +81,8 @@ def from_json(signal: Signal, body: bytes) -> bytes:
     return request.SerializeToString()
 
 
-def _no_constant(name: str) -> NoReturn:
+def no_constant(name: str) -> NoReturn:
+    """Refuse what Python's parser takes and JSON has not: NaN and the infinities."""
     raise ValueError(f"{name} is not a JSON number")
 
 
@@ -186,9 +192,14 @@ def _bytes(value: Any) -> bytes:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise _Wrong("must be a string")
-    if value.isascii():
-        return value
-    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return sound(value)
+
+
+def sound(text: str) -> str:
+    """Return a text that UTF-8 has a form for: U+FFFD in the place of half a surrogate pair."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _bool(value: Any) -> bool:

@@ -1,6 +1,5 @@
 """OTLP over HTTP: protobuf and JSON, plain and gzip (port 4318)."""
 
-import asyncio
 import logging
 from dataclasses import dataclass
 from time import perf_counter
@@ -13,16 +12,12 @@ from grpc import StatusCode
 from otlp.codec.json import from_json
 from otlp.config import IngestorConfig, host_and_port
 from otlp.door import Door, Outcome
-from otlp.receivers import listen, status, success
-from otlp.receivers.budget import Room
-from otlp.receivers.inflate import INFLATERS, Body
-from otlp.receivers.status import Answer, Refusal
-from pipeline.errors import Overloaded, Rejected
+from otlp.receivers import intake, listen, status, success
+from otlp.receivers.intake import JSON, PROTOBUF, refusal
+from otlp.receivers.status import Refusal
 from pipeline.ports import DEFAULT_TENANT
 from pipeline.signal import Signal
 
-PROTOBUF: Final = "application/x-protobuf"
-JSON: Final = "application/json"
 SIGNALS: Final = {f"/v1/{signal}": signal for signal in Signal}
 PATHS: Final = ", ".join(SIGNALS)
 LINGER_S: Final = 2.0
@@ -95,7 +90,7 @@ class HttpReceiver:
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         started = perf_counter()
         signal = SIGNALS.get(request.path.rstrip("/"))
-        media_type = _media_type(request)
+        media_type = intake.media_type(request)
         try:
             ask = _ask(request, signal, media_type)
             outcome = await self._take(request, ask)
@@ -111,13 +106,7 @@ class HttpReceiver:
 
     async def _take(self, request: web.BaseRequest, ask: Ask) -> Outcome:
         with self._door.room() as room:
-            try:
-                async with asyncio.timeout(self._config.read_timeout_s):
-                    body = await self._read(request, ask, room)
-            except TimeoutError as error:
-                raise Overloaded(
-                    f"the body did not arrive within {self._config.read_timeout_s:g} s"
-                ) from error
+            body = await intake.body(request, ask.compression, self._config, room)
             if ask.as_json:
                 payload = from_json(ask.signal, body)
                 del body
@@ -126,42 +115,19 @@ class HttpReceiver:
                 payload = body
             return await self._door.admit(ask.signal, DEFAULT_TENANT, payload, room)
 
-    async def _read(self, request: web.BaseRequest, ask: Ask, room: Room) -> bytes:
-        body = Body(INFLATERS[ask.compression](), self._config.request_bytes_max, room)
-        body.expect(request.content_length or 0)
-        if request.headers.get("Expect", "").lower() == "100-continue":
-            # curl asks before it sends a large body: it is told only once there is room.
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            request.writer.output_size = 0
-        try:
-            async for chunk in request.content.iter_any():
-                body.feed(chunk)
-        except web.RequestPayloadError as error:
-            raise Rejected(f"the body is not framed as HTTP says: {error}") from error
-        return body.finish()
-
 
 def _ask(request: web.BaseRequest, signal: Signal | None, media_type: str) -> Ask:
     """Read what a request asks for; raises Refusal for what nobody serves here."""
     if signal is None:
         text = f"nothing is at {request.path}; OTLP/HTTP is sent to {PATHS}"
-        raise _refusal(StatusCode.UNIMPLEMENTED, 404, text)
+        raise refusal(StatusCode.UNIMPLEMENTED, 404, text)
     if request.method != "POST":
         text = f"{request.method} is not served here; OTLP/HTTP is sent with POST"
-        raise _refusal(StatusCode.INVALID_ARGUMENT, 405, text, {"Allow": "POST"})
+        raise refusal(StatusCode.INVALID_ARGUMENT, 405, text, {"Allow": "POST"})
     if media_type not in {PROTOBUF, JSON}:
         text = f'Content-Type "{media_type}" is not taken; send {PROTOBUF} or {JSON}'
-        raise _refusal(StatusCode.INVALID_ARGUMENT, 415, text)
-    compression = request.headers.get("Content-Encoding", "").strip().lower()
-    if compression not in INFLATERS:
-        text = f"unsupported Content-Encoding: {compression}"
-        raise _refusal(StatusCode.INVALID_ARGUMENT, 400, text)
-    return Ask(signal, media_type == JSON, compression)
-
-
-def _media_type(request: web.BaseRequest) -> str:
-    """Return the bare media type, as answers repeat it; empty where there is none."""
-    return request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        raise refusal(StatusCode.INVALID_ARGUMENT, 415, text)
+    return Ask(signal, media_type == JSON, intake.compression(request))
 
 
 def _success(ask: Ask, outcome: Outcome) -> web.Response:
@@ -181,9 +147,3 @@ def _failure(error: Exception, media_type: str) -> web.Response:
     if isinstance(error, Refusal):
         headers |= error.headers
     return web.Response(status=told.http, body=status.body(told, as_json=as_json), headers=headers)
-
-
-def _refusal(
-    code: StatusCode, http: int, message: str, headers: dict[str, str] | None = None
-) -> Refusal:
-    return Refusal(Answer(code, http, status.printable(message)), headers)

@@ -25,7 +25,8 @@ from structlog.testing import capture_logs
 
 from otlp.codec.validate import Checked
 from otlp.door import Door
-from otlp.receivers.http import JSON, PROTOBUF, HttpReceiver
+from otlp.receivers.http import HttpReceiver
+from otlp.receivers.intake import JSON, PROTOBUF
 from pipeline.bus.memory import MemoryBus
 from pipeline.errors import Overloaded, Setup
 from pipeline.ports import Message

@@ -1,0 +1,195 @@
+"""
+Plain JSON, as a person types it for curl, to OTLP protobuf.
+
+A body is one object, an array of objects, or several of either in a row (NDJSON; `curl -d @file`
+takes the line ends out, so they need none between them). Keys that have no meaning here are
+attributes, with the type that JSON gives them. An object that is OTLP/JSON is taken as such.
+
+Everywhere: `service_name` (`service.name`, `service`), `attributes` and `resource` (objects of
+attributes), and a time as RFC 3339 or as Unix time in s, ms, us or ns; without one it is now.
+
+- logs: `message` (`body`, `msg`) of any type, `level` (`severity`, `severity_text`),
+  `severity_number`, `timestamp` (`time`, `@timestamp`), `trace_id`, `span_id`, `event_name`;
+- traces: `trace_id`, `span_id`, `parent_span_id`, `name`, `kind`, `start_time` (`start`,
+  `timestamp`, `time`), `end_time` (`end`) or `duration` ("12.5ms") or `duration_ms`, `status`
+  (unset, ok, error), `status_message`;
+- metrics: `name`, `value`, `unit`, `description`, `type` (gauge; counter: a sum that only grows;
+  sum), `temporality` (cumulative, delta), `start_time` (`start`), `timestamp` (`time`).
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from otlp.codec.json import from_content, no_constant
+from otlp.codec.meanings import WRITERS
+from otlp.codec.pieces import PATHS
+from otlp.codec.record import Fault, Record
+from otlp.codec.request import REQUESTS
+from pipeline.errors import Rejected
+from pipeline.signal import Signal
+
+ERRORS_MAX: Final = 100
+"""Errors that are told one by one; all are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """What is wrong, and where: records and elements from 0, lines from 1."""
+
+    message: str
+    index: int | None = None
+    line: int | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A body as an Export…ServiceRequest, the count of records that are not in it, and why."""
+
+    payload: bytes
+    refused: int
+    errors: tuple[Error, ...]
+
+
+class _Request:
+    """What has been read so far."""
+
+    def __init__(self, signal: Signal, now_ns: int) -> None:
+        self.refused = 0
+        self.errors: list[Error] = []
+        self._signal = signal
+        self._now_ns = now_ns
+        self._request = REQUESTS[signal]()
+        self._records: dict[bytes, Any] = {}
+        self._exports: list[bytes] = []
+        self._index = 0
+
+    def add(self, line: int, content: Any) -> None:
+        """Add a record or an export request, or count it as refused."""
+        try:
+            if isinstance(content, Error):
+                raise Fault("", content.message)
+            if not isinstance(content, dict):
+                raise Fault("", f"must be an object, not {_named(content)}")
+            if not content or _is_export(self._signal, content):
+                self._exports.append(from_content(self._signal, content))
+            else:
+                self._write(Record(content))
+        except (Fault, Rejected) as fault:
+            self.refused += 1
+            if len(self.errors) < ERRORS_MAX:
+                key = fault.key if isinstance(fault, Fault) else ""
+                self.errors.append(Error(str(fault), self._index, line, key or None))
+        self._index += 1
+
+    def payload(self) -> bytes:
+        """Return all as one request: requests in a row are that in protobuf."""
+        return self._request.SerializeToString() + b"".join(self._exports)
+
+    def _write(self, record: Record) -> None:
+        resource = record.resource()
+        written = WRITERS[self._signal](record, self._now_ns)
+        key = resource.SerializeToString(deterministic=True)
+        if key not in self._records:
+            outer, inner, items, *_ = PATHS[self._signal]
+            scope = getattr(getattr(self._request, outer).add(resource=resource), inner).add()
+            self._records[key] = getattr(scope, items)
+        self._records[key].append(written)
+
+
+def from_plain(signal: Signal, body: bytes, now_ns: int) -> Plain:
+    """
+    Read a body of plain JSON or OTLP/JSON; a wrong record or line is refused alone.
+
+    Raises Rejected, with line and column, for what is no JSON.
+    """
+    try:
+        content = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Rejected(f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
+    try:
+        return _collected(signal, now_ns, _documents(content))
+    except RecursionError as error:
+        raise Rejected("the body is JSON of too deep nesting") from error
+    except json.JSONDecodeError as error:
+        lines = [(number, line) for number, line in _lines(content) if line.strip()]
+        if not _one_each(lines):
+            raise Rejected(
+                f"line {error.lineno}, column {error.colno}: not valid JSON: {error.msg}"
+            ) from error
+    except ValueError as error:  # a number of 5,000 digits, NaN
+        raise Rejected(f"the body is not valid JSON: {error}") from error
+    return _collected(signal, now_ns, ((number, _line(line)) for number, line in lines))
+
+
+def _collected(signal: Signal, now_ns: int, documents: Iterable[tuple[int, Any]]) -> Plain:
+    request = _Request(signal, now_ns)
+    seen = False
+    for line, document in documents:
+        seen = True
+        for record in document if isinstance(document, list) else [document]:
+            request.add(line, record)
+    if not seen:
+        raise Rejected("the body is empty; send one JSON object, an array, or one object a line")
+    return Plain(request.payload(), request.refused, tuple(request.errors))
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=no_constant)
+
+
+def _documents(content: str) -> Iterator[tuple[int, Any]]:
+    """Yield each JSON value with the line that it starts in."""
+    at, line = 0, 1
+    while (start := _skipped(content, at)) < len(content):
+        line += content.count("\n", at, start)
+        document, end = _DECODER.raw_decode(content, start)
+        yield line, document
+        line += content.count("\n", start, end)
+        at = end
+
+
+def _skipped(content: str, at: int) -> int:
+    while at < len(content) and content[at] in " \t\r\n":
+        at += 1
+    return at
+
+
+def _lines(content: str) -> Iterator[tuple[int, str]]:
+    return enumerate(content.split("\n"), 1)
+
+
+def _one_each(lines: list[tuple[int, str]]) -> bool:
+    """Tell whether broken JSON is one object a line, so that the other lines can be told apart."""
+    if len(lines) < 2 or not lines[0][1].lstrip().startswith("{"):
+        return False
+    # No object begins with another: where two lines begin with braces, each is for itself.
+    return lines[1][1].lstrip().startswith("{") or isinstance(_line(lines[0][1]), dict)
+
+
+def _line(line: str) -> Any:
+    try:
+        return json.loads(line, parse_constant=no_constant)
+    except RecursionError:
+        return Error("JSON of too deep nesting")
+    except json.JSONDecodeError as error:
+        return Error(f"column {error.colno}: not valid JSON: {error.msg}")
+    except ValueError as error:
+        return Error(f"not valid JSON: {error}")
+
+
+def _is_export(signal: Signal, content: Mapping[str, Any]) -> bool:
+    for other in Signal:
+        snake = PATHS[other][0]
+        first, second = snake.split("_")
+        if snake in content or first + second.capitalize() in content:
+            if other != signal:
+                raise Fault(snake, f"are {other}; send them to /v1/{other}")
+            return True
+    return False
+
+
+def _named(value: Any) -> str:
+    kinds = {str: "text", bool: "true or false", type(None): "null", list: "an array"}
+    return kinds.get(type(value), "a number")
