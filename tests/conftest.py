@@ -3,8 +3,15 @@
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 CI = os.environ.get("CI") == "true"
+
+# A slow machine is no fault of an example; and CI gives the same verdict on the same commit.
+settings.register_profile(
+    "aura", deadline=None, derandomize=CI, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("aura")
 
 
 @pytest.hookimpl(wrapper=True)
