@@ -1,4 +1,4 @@
-"""OTLP over HTTP: protobuf and JSON, plain and gzip (port 4318)."""
+"""OTLP over HTTP: protobuf and JSON, compressed or not (port 4318)."""
 
 import logging
 from dataclasses import dataclass

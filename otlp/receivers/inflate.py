@@ -4,11 +4,19 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
+import zstandard
+
 from otlp.receivers.budget import Room
 from pipeline.errors import Rejected, TooLarge
 
 PIECE_BYTES: Final = 256 * 1024
 """The most that is decompressed before the limits are looked at again."""
+
+ZSTD_FEED_BYTES: Final = 16
+"""What zstd is fed at once: 4 bytes are the smallest block, which may repeat 128 KiB."""
+
+WINDOW_BYTES_MAX: Final = 8 * 2**20
+"""What a zstd frame may ask for; RFC 8878 has every decoder take as much."""
 
 
 class Inflater(Protocol):
@@ -34,23 +42,26 @@ class Identity:
         """Accept any end."""
 
 
-class Gunzip:
-    """gzip (RFC 1952): one member, or several in a row as its section 2.2 allows."""
+class _Zlib:
+    """One stream of zlib's, or several in a row."""
+
+    name: str
+    window_bits: int
 
     def __init__(self) -> None:
-        self._member = _member()
+        self._member = zlib.decompressobj(self.window_bits)
         self._begun = False
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield what the chunk adds; raises Rejected for what is no gzip."""
+        """Yield what the chunk adds; raises Rejected for what is not of this kind."""
         while chunk:
             if self._member.eof:
-                self._member = _member()
+                self._member = zlib.decompressobj(self.window_bits)
             self._begun = True
             try:
                 piece = self._member.decompress(chunk, PIECE_BYTES)
             except zlib.error as error:
-                raise Rejected(f"what is sent as gzip is none: {error}") from error
+                raise Rejected(f"what is sent as {self.name} is none: {error}") from error
             # Both are empty in turn: a member that ended leaves only `unused_data`.
             chunk = self._member.unconsumed_tail or self._member.unused_data
             if piece:
@@ -59,7 +70,52 @@ class Gunzip:
     def finish(self) -> None:
         """Raise Rejected when the last member has no end."""
         if not self._begun or not self._member.eof:
-            raise Rejected("what is sent as gzip ends too early")
+            raise Rejected(f"what is sent as {self.name} ends too early")
+
+
+class Gunzip(_Zlib):
+    """gzip (RFC 1952): one member, or several in a row as its section 2.2 allows."""
+
+    name = "gzip"
+    window_bits = 16 + zlib.MAX_WBITS
+
+
+class Deflate(_Zlib):
+    """HTTP's deflate, which is zlib (RFC 1950)."""
+
+    name = "deflate"
+    window_bits = zlib.MAX_WBITS
+
+
+class Zstd:
+    """zstd (RFC 8878): one frame, or several in a row; a window of at most `WINDOW_BYTES_MAX`."""
+
+    def __init__(self) -> None:
+        self._frame = _frame()
+        self._ended = False
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield what the chunk adds; raises Rejected for what is no zstd."""
+        # The library gives out all that it was fed, and repeats cost next to no input: so it is fed
+        # little at a time, and a frame's blocks, of at most 128 KiB each, bound what comes out.
+        for start in range(0, len(chunk), ZSTD_FEED_BYTES):
+            rest = chunk[start : start + ZSTD_FEED_BYTES]
+            while rest:
+                if self._ended:
+                    self._frame = _frame()
+                try:
+                    piece = self._frame.decompress(rest)
+                except zstandard.ZstdError as error:
+                    raise Rejected(f"what is sent as zstd is none: {error}") from error
+                self._ended = self._frame.eof
+                rest = self._frame.unused_data if self._ended else b""
+                for at in range(0, len(piece), PIECE_BYTES):
+                    yield piece[at : at + PIECE_BYTES]
+
+    def finish(self) -> None:
+        """Raise Rejected when the last frame has no end."""
+        if not self._ended:
+            raise Rejected("what is sent as zstd ends too early")
 
 
 class Body:
@@ -105,8 +161,8 @@ class Body:
             )
 
 
-def _member() -> "zlib._Decompress":
-    return zlib.decompressobj(16 + zlib.MAX_WBITS)
+def _frame() -> "zstandard.ZstdDecompressionObj":  # a name in the stubs only
+    return zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES_MAX).decompressobj()
 
 
 INFLATERS: Final[dict[str, Callable[[], Inflater]]] = {
@@ -114,5 +170,8 @@ INFLATERS: Final[dict[str, Callable[[], Inflater]]] = {
     "identity": Identity,
     "gzip": Gunzip,
     "x-gzip": Gunzip,
+    "deflate": Deflate,
+    "zlib": Deflate,
+    "zstd": Zstd,
 }
 """By the value of Content-Encoding, in lower case."""

@@ -4,12 +4,14 @@ import asyncio
 import gzip
 import json
 import tracemalloc
+import zlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import pytest_asyncio
+import zstandard
 from aiohttp import ClientSession, TCPConnector
 from google.protobuf import json_format
 from google.rpc import status_pb2  # type: ignore[import-untyped]
@@ -132,8 +134,13 @@ async def test_case_4_gzip_stores_the_same(client: Client, signal: Signal):
     zipped = {"Content-Encoding": "gzip"}
     for body, headers in [(payload, {}), (gzip.compress(payload), zipped)]:
         assert (await client.send(f"/v1/{signal}", body, headers=headers)).status == 200
-    first, second = await stored(client.bus, signal)
-    assert first.payload == second.payload == payload
+    ways: dict[str, Any] = {"deflate": zlib.compress, "zstd": zstandard.compress}
+    for way, compress in ways.items():
+        reply = await client.send(
+            f"/v1/{signal}", compress(payload), headers={"Content-Encoding": way}
+        )
+        assert reply.status == 200
+    assert [message.payload for message in await stored(client.bus, signal)] == [payload] * 4
 
 
 async def test_case_4_gzip_of_json(client: Client):
@@ -237,12 +244,16 @@ async def test_case_10_the_limit(
         assert await client.nothing_is_stored()
 
 
-async def test_case_10_a_bomb_in_bounded_memory(client: Client):
-    bomb = gzip.compress(bytes(200 * 2**20), compresslevel=9)
+@pytest.mark.parametrize("way", ["gzip", "deflate", "zstd"])
+async def test_case_10_a_bomb_in_bounded_memory(client: Client, way: str):
+    ways: dict[str, Any] = {
+        "gzip": gzip.compress, "deflate": zlib.compress, "zstd": zstandard.compress,
+    }  # fmt: skip
+    bomb = ways[way](bytes(200 * 2**20))
     assert len(bomb) < LIMIT
     tracemalloc.start()
     try:
-        reply = await client.send("/v1/traces", bomb, headers={"Content-Encoding": "gzip"})
+        reply = await client.send("/v1/traces", bomb, headers={"Content-Encoding": way})
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
