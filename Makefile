@@ -10,7 +10,7 @@ run: $(READY) ## everything in one process: embedded NATS and chdb
 	$(BIN)/aura up
 
 test: $(READY) ## every test that has what it needs on this machine
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 check: $(READY) lint types arch wheel
 

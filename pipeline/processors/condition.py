@@ -157,7 +157,8 @@ def _values(elements: Elements, at: Numbers, how: Operator, wanted: Scalar) -> M
     holds: Mask = np.zeros(len(at), dtype=bool)
     if isinstance(wanted, bool):
         flags: Mask = _OPERATORS[how](_compare(texts, Operator.EQUAL, "true"), wanted)
-        return flags & (kinds == BOOL)
+        both: Mask = flags & (kinds == BOOL)
+        return both
     for kind, of_kind in ((INT, pa.int64()), (DOUBLE, pa.float64())):
         chosen = np.flatnonzero(kinds == kind)
         if len(chosen):
@@ -173,7 +174,8 @@ def _compare(column: Arrow, how: Operator, wanted: Scalar) -> Mask:
         if isinstance(wanted, bool | str | bytes):
             raise Rejected(f"{wanted!r} is no number")
         there = from_arrow(column.is_valid())
-        return _numbers(from_arrow(column.fill_null(0)), how, wanted) & there
+        known: Mask = _numbers(from_arrow(column.fill_null(0)), how, wanted) & there
+        return known
     fits = (
         (pa.types.is_string(kind) and isinstance(wanted, str))
         or (pa.types.is_boolean(kind) and isinstance(wanted, bool))
