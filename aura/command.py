@@ -142,6 +142,8 @@ def _refuse(error: Setup) -> None:
 
 
 def _log(config: LogConfig) -> None:
+    # What it warns of it raises as well, and that is told with the setting.
+    logging.getLogger("clickhouse_connect").setLevel(logging.ERROR)
     as_text = config.format == "text" or (config.format == "auto" and sys.stderr.isatty())
     shown: Sequence[structlog.typing.Processor] = (
         (structlog.dev.ConsoleRenderer(),)

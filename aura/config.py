@@ -9,6 +9,7 @@ from aura.conditions import condition
 from otlp.config import IngestorConfig, host_and_port
 from pipeline import processors
 from pipeline.bus import BusConfig
+from pipeline.bus.config import HEADERS_BYTES_MAX
 from pipeline.config import ChainConfig, RouterConfig
 from pipeline.signal import Signal
 from query.config import Config as QueryConfig
@@ -65,6 +66,17 @@ class Config(BaseModel):
             except ValueError as error:
                 first = str(error).splitlines()[0]
                 raise ValueError(f"pipeline.{first}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _room(self) -> Self:
+        # The last committed message stays in a log while the next one comes.
+        needed = 2 * (self.bus.message_bytes_max + HEADERS_BYTES_MAX)
+        if self.bus.stream_bytes_max < needed:
+            raise ValueError(
+                f"bus.stream_bytes_max ({self.bus.stream_bytes_max}) must be at least {needed}: "
+                "two messages of bus.message_bytes_max and their headers"
+            )
         return self
 
     @model_validator(mode="after")

@@ -53,12 +53,13 @@ class LogState:
 
     `identity` differs between two logs that were created apart (a recreated stream). `last` is the
     last sequence ever given, 0 in a new log; `first` the oldest that is still there, `last` + 1
-    when none is.
+    when none is. `used` is the share of its room that is taken: at about 1 it refuses what is new.
     """
 
     identity: str
     first: int
     last: int
+    used: float = 0.0
 
 
 class Reader(Protocol):

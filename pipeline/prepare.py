@@ -82,6 +82,11 @@ class Preparation:
         commit = Commit(epoch, after + 1, after, 0, 0, 0, log)
         return Prepared(Group(self.signal, self.partition, commit, (), {}))
 
+    def passing(self, deliveries: Sequence[Delivery], epoch: int, log: str) -> Prepared:
+        """Return the group that moves the position past messages that were stored before."""
+        commit = _commit(deliveries, epoch, log)
+        return Prepared(Group(self.signal, self.partition, commit, (), {}))
+
     def without(self, delivery: Delivery, reason: str, epoch: int, log: str) -> Prepared:
         """Return the group that moves the position past one message and buries it."""
         message = delivery.message

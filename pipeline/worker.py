@@ -31,6 +31,9 @@ Work: TypeAlias = tuple[Sequence[Delivery], Prepared | None]
 
 _PAUSE_S: Final = 0.1
 
+_CROWDED: Final = 0.5
+"""A log with more of its room taken keeps no replay window: else it could stay full for ever."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -118,6 +121,7 @@ class Worker:
         self._position, self._purged = place.after, 0
         if place.begins:
             await self._store_group(self._prepare.beginning(place.epoch, place.after, place.log))
+        await self._purge(place)  # a kill may have come between a commit and its purge
         ready: asyncio.Queue[Work] = asyncio.Queue(1)
         async with (
             self._bus.read(signal, partition, place.after) as reader,
@@ -142,6 +146,9 @@ class Worker:
             fresh = [one for one in deliveries if not place.is_done(one)]
             if fresh:
                 await ready.put((fresh, await self._prepared(fresh, place)))
+            else:  # what is passed over is committed as well, or it would fill the log for ever
+                passed = self._prepare.passing(deliveries, place.epoch, place.log)
+                await ready.put((deliveries, passed))
             deliveries = await gatherer.group()
 
     async def _prepared(self, deliveries: Sequence[Delivery], place: Resume) -> Prepared | None:
@@ -169,7 +176,7 @@ class Worker:
     async def _commit_all(self, place: Resume, ready: asyncio.Queue[Work]) -> None:
         while True:
             await self._commit(*await ready.get(), place)
-            await self._purge()
+            await self._purge(place)
 
     async def _commit(
         self, deliveries: Sequence[Delivery], prepared: Prepared | None, place: Resume
@@ -241,15 +248,17 @@ class Worker:
         expected = isinstance(error, AuraError)
         self._log.warning(event, error=str(error), exc_info=None if expected else error)
 
-    async def _purge(self) -> None:
+    async def _purge(self, place: Resume) -> None:
         """Let the bus forget what is committed and below the replay window."""
-        # The committed message itself stays: by it the log is known again (`resume.py`).
-        below = self._position - self._limits.replay_window
-        if below <= self._purged:
-            return
+        signal, partition = self._prepare.signal, self._prepare.partition
         with suppress(AuraError):  # the next commit purges as well
-            await self._bus.purge(self._prepare.signal, self._prepare.partition, below)
-            self._purged = below
+            state = await self._bus.state(signal, partition)
+            window = 0 if state.used > _CROWDED else self._limits.replay_window
+            # The committed message itself stays: by it the log is known again (`resume.py`).
+            below = self._position - window
+            if below > self._purged and state.identity == place.log:
+                await self._bus.purge(signal, partition, below)
+                self._purged = below
 
     def _report(self, place: Resume) -> None:
         self._lose(place, place.after - place.lost, place.after)

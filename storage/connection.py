@@ -14,6 +14,8 @@ import clickhouse_connect
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DataError, OperationalError
+from clickhouse_connect.driver.httpclient import HttpClient
+from urllib3 import Timeout
 
 from pipeline.errors import Overloaded, Rejected, Setup, Unavailable
 
@@ -33,6 +35,11 @@ _LIMITS: Final = {
 _NO_ROOM: Final = {202, _MEMORY, 243, 252}
 _NEVER: Final = {6, 7, 26, 27, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349}
 _NETWORK: Final = {209, 210}
+
+_GREETING_S: Final = 10
+"""How long a server may take to let us in: one that hangs is told apart from one that works."""
+
+_ANSWER_S: Final = 300
 
 _SETTINGS: Final = {
     "output_format_arrow_string_as_string": "1",
@@ -78,7 +85,12 @@ class Target:
                 interface="chdb", path=path, database=self.database
             )
         # A session would lock out a second request.
-        return clickhouse_connect.get_client(dsn=self.dsn, autogenerate_session_id=False)
+        client = clickhouse_connect.get_client(
+            dsn=self.dsn, autogenerate_session_id=False, send_receive_timeout=_GREETING_S
+        )
+        if isinstance(client, HttpClient):
+            client.timeout = Timeout(connect=_GREETING_S, read=_ANSWER_S)
+        return client
 
 
 class Connection:

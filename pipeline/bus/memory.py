@@ -123,7 +123,7 @@ class MemoryBus:
         """Return what the log holds."""
         log = self._logs[signal, partition]
         first = log.deliveries[0].sequence if log.deliveries else log.last + 1
-        return LogState(log.identity, first, log.last)
+        return LogState(log.identity, first, log.last, log.bytes / self._config.stream_bytes_max)
 
     async def stored_ns(self, signal: Signal, partition: int, sequence: int) -> int | None:
         """Return the time of a message, or None when it is not there."""

@@ -96,7 +96,8 @@ async def state(connection: Connection, stream: str) -> LogState:
     info = await connection.request(f"STREAM.INFO.{stream}", {})
     last = int(info["state"]["last_seq"])
     first = int(info["state"]["first_seq"]) if info["state"]["messages"] else last + 1
-    return LogState(str(info["created"]), first, last)
+    room = int(info["config"]["max_bytes"])
+    return LogState(str(info["created"]), first, last, int(info["state"]["bytes"]) / room)
 
 
 def time_ns(text: str) -> int:

@@ -3,13 +3,15 @@
 import os
 import random
 import signal
+import subprocess
 from collections import Counter
+from contextlib import suppress
 
 import pytest
 
 from pipeline.signal import Signal
 from tests.support.aura_process import Aura, poll
-from tests.support.numbered import COUNTED, Sender
+from tests.support.numbered import COUNTED, PER_REQUEST, Sender
 
 ROUNDS = 10
 VICTIMS = ("aura", "nats", "both")
@@ -65,7 +67,11 @@ def check(aura: Aura, load: list[Sender]) -> None:
     answered = set().union(*(one.answered for one in load))
     lost = answered - set(counts)
     doubled = {label: number for label, number in counts.items() if number > 1}
-    print(f"answered {len(answered)}, stored {len(counts)}, lost {len(lost)}, {doubled=}")
+    sent = sum(one.sent for one in load) * PER_REQUEST
+    print(
+        f"sent {sent}, answered {len(answered)}, stored {len(counts)}, "
+        f"lost {len(lost)}, doubled {len(doubled)}"
+    )
     assert not lost
     assert not doubled
 
@@ -91,6 +97,11 @@ def test_ten_rounds_of_kills_lose_and_double_nothing(tmp_path):
                 os.kill(nats, signal.SIGKILL)
             if victim in {"aura", "both"}:
                 aura.kill()
+                if chance.random() < 0.5:  # again, somewhere on its way up
+                    began = aura.begin()
+                    with suppress(subprocess.TimeoutExpired):
+                        began.wait(chance.uniform(0.3, 2.5))
+                    aura.kill()
                 aura.start()
         for one in load:
             one.finish()

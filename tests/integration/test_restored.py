@@ -4,12 +4,13 @@ import http.client
 import shutil
 from collections import Counter
 
+import grpc
 import pytest
 
 from pipeline.signal import Signal
 from tests.integration.test_kill import stored
 from tests.support.aura_process import Aura, poll
-from tests.support.numbered import PER_REQUEST, request
+from tests.support.numbered import METHODS, PER_REQUEST, request
 
 pytestmark = pytest.mark.slow
 
@@ -48,6 +49,11 @@ def each_once(aura: Aura, **records: int) -> None:
     assert dict(names) == records
 
 
+def epochs(aura: Aura) -> list[int]:
+    ((row,),) = aura.sql("SELECT groupUniqArray(epoch) FROM logs")
+    return sorted(row[0])  # type: ignore[call-overload]
+
+
 def test_a_log_made_anew_is_read_from_its_start(tmp_path):
     aura = Aura(tmp_path)
     try:
@@ -65,6 +71,7 @@ def test_a_log_made_anew_is_read_from_its_start(tmp_path):
         found(aura, "new", 48)
         aura.stop()
         each_once(aura, old=24, new=48)
+        assert epochs(aura) == [1, 2]
     finally:
         aura.kill()
 
@@ -92,12 +99,15 @@ def test_a_restored_older_log_doubles_nothing_and_skips_nothing(tmp_path):
         found(aura, "third", 40)
         aura.stop()
         each_once(aura, first=24, second=16, third=40)
+        assert epochs(aura) == [1, 2]
     finally:
         aura.kill()
 
 
 def test_a_full_log_pushes_back_and_has_room_again(tmp_path):
-    aura = Aura(tmp_path, AURA_BUS_STREAM_BYTES_MAX="200000", AURA_BUS_REPLAY_WINDOW="5")
+    # The replay window alone, 1000 messages, would keep all that fits in so small a log.
+    small = {"AURA_BUS_STREAM_BYTES_MAX": "200000", "AURA_BUS_MESSAGE_BYTES_MAX": "20000"}
+    aura = Aura(tmp_path, **small)
     try:
         aura.start("--role", "ingestor")
         kept = 0
@@ -108,12 +118,21 @@ def test_a_full_log_pushes_back_and_has_room_again(tmp_path):
             kept += PER_REQUEST
         assert (status, retry) == (503, "1")
         assert kept
+        with grpc.insecure_channel(f"127.0.0.1:{aura.ports['ingestor.grpc']}") as channel:
+            body = request(Signal.LOGS, "refused", 0, 1)
+            with pytest.raises(grpc.RpcError) as refused:
+                channel.unary_unary(METHODS[Signal.LOGS])(body, timeout=10)
+        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert "google.rpc.retryinfo-bin" in dict(refused.value.trailing_metadata())
         aura.stop()
         aura.start()
         found(aura, "kept", min(kept, 4000))
-        poll(lambda: post(aura, "later", 0)[0] == 200, 20, "room again")
-        found(aura, "later", PER_REQUEST)
+        # Twice as much again: there is room for as long as the router keeps up.
+        for first in range(0, 2 * kept, PER_REQUEST):
+            poll(lambda first=first: post(aura, "later", first)[0] == 200, 20, "room again")
+        last = f'label="later-{first + PER_REQUEST - 1} 1"'
+        poll(lambda: aura.ask("/v1/logs", q=last, start="now-3d")["logs"], 20, last)
         aura.stop()
-        each_once(aura, kept=kept, later=PER_REQUEST)
+        each_once(aura, kept=kept, later=2 * kept)
     finally:
         aura.kill()

@@ -1,55 +1,111 @@
 """A start that cannot go on says so in one line that names the setting or path."""
 
 import socket
-import subprocess
-import sys
 
 import pytest
+from click.testing import CliRunner
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 
-from tests.support.aura_process import PORTS, ROOT, Aura
+from aura.command import main
+from tests.support.aura_process import PORTS, ROOT, Aura, poll
+from tests.support.otlp_sdk import send_log
 
 pytestmark = pytest.mark.slow
 
 
-def refused(aura: Aura, *arguments: str, **settings: str) -> str:
+def refused(aura: Aura, **settings: str) -> str:
     """Run until it ends; return the one line that it wrote."""
-    process = aura.begin(*arguments, **settings)
-    assert process.wait(60) != 0
+    aura.begin(**settings)
+    return ended(aura)
+
+
+def ended(aura: Aura) -> str:
+    """Wait for the end of a start; return the one line beside the log. Nothing runs any more."""
+    assert aura.process is not None
+    assert aura.process.wait(60) == 1
     log = aura.folder / "stderr.log"
     lines = [line for line in log.read_text().splitlines() if not line.startswith("{")]
     log.unlink()
     assert len(lines) == 1, lines
+    assert aura.family() == []
     return lines[0]
 
 
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("bus: [", "config.yaml: "),
-        ("bus: 1\nbus: 2", 'config.yaml: "bus" is set twice in line 2'),
-        ("bus: {partition: 2}", "config.yaml: bus.partition: no such setting"),
-        ("bus: {partitions: many}", "config.yaml: bus.partitions: "),
-        ("storage: {retention: {logs: 3 moons}}", "config.yaml: storage.retention.logs: "),
-        ("ingestor: {http: '0.0.0.0:4318'}", "ingestor.http"),
-        (
-            "pipeline: {traces: [{attributes: {actions: [{key: a, action: paint}]}}]}",
-            "pipeline.traces[0].attributes.actions[0]",
-        ),
-        ("pipeline: {logs: [{tail_sampling: {}}]}", "pipeline.logs[0].tail_sampling"),
-    ],
-)
-def test_a_malformed_configuration_names_the_setting(tmp_path, text, line):
+MALFORMED = [
+    (
+        "bus: [",
+        "config.yaml: expected the node content, but found '<stream end>' in line 1, column 7",
+    ),
+    ("bus: 1\nbus: 2", 'config.yaml: "bus" is set twice in line 2'),
+    ("bus: {partition: 2}", "config.yaml: bus.partition: no such setting"),
+    ("bus: {partitions: many}", "config.yaml: bus.partitions: "),
+    ("bus: {stream_bytes_max: 1MB}", "config.yaml: bus.stream_bytes_max (1000000) must be at"),
+    ("storage: {retention: {logs: 3 moons}}", "config.yaml: storage.retention.logs: "),
+    ("storage: {url: 'mysql://there'}", "config.yaml: storage.url: "),
+    ("ingestor: {http: '0.0.0.0:4318'}", "config.yaml: ingestor.http: "),
+    ("ingestor: {in_flight_bytes_max: 64MiB}", "config.yaml: ingestor: in_flight_bytes_max"),
+    (
+        "pipeline: {traces: [{attributes: {actions: [{key: a, action: paint}]}}]}",
+        "config.yaml: pipeline.traces[0].attributes.actions[0]",
+    ),
+    ("pipeline: {logs: [{tail_sampling: {}}]}", "config.yaml: pipeline.logs[0].tail_sampling"),
+]
+
+
+@pytest.mark.parametrize(("text", "line"), MALFORMED, ids=[text for text, _ in MALFORMED])
+def test_a_malformed_configuration_names_the_setting(tmp_path, monkeypatch, text, line):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "config.yaml").write_text(text)
-    aura = Aura(tmp_path)
-    if "ingestor" in text:
-        aura.ports = {}
-    assert line in refused(aura)
+
+    done = CliRunner().invoke(main, ["check"])
+
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"aura: {line}")
+    assert done.stderr.count("\n") == 1
     assert not (tmp_path / "data").exists()
+
+
+def test_what_the_process_says_is_one_line(tmp_path):
+    (tmp_path / "config.yaml").write_text("bus: {partition: 2}")
+    line = "aura: config.yaml: bus.partition: no such setting (did you mean bus.partitions?)"
+    assert refused(Aura(tmp_path)) == line
 
 
 def test_an_unknown_variable_is_refused_with_a_hint(tmp_path):
     line = refused(Aura(tmp_path), AURA_BUS_PARTITION="3")
     assert "AURA_BUS_PARTITION names no setting (did you mean AURA_BUS_PARTITIONS?)" in line
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    line = refused(Aura(tmp_path), AURA_DATA=str(tmp_path / "file" / "data"))
+    assert line.startswith(f"aura: data folder {tmp_path}/file/data: ")
+
+
+def test_servers_that_do_not_answer_name_their_settings(tmp_path):
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        there = f"127.0.0.1:{deaf.getsockname()[1]}"
+        asked = {
+            "bus.url: no NATS with JetStream took us within 15 s": {
+                "AURA_BUS_URL": f"nats://{there}",
+                "AURA_STORAGE_URL": "memory://",
+            },
+            "storage.url: cannot open clickhouse://127.0.0.1": {
+                "AURA_STORAGE_URL": f"clickhouse://me:secret@{there}/aura"
+            },
+        }
+        waiting = {}
+        for number, (line, settings) in enumerate(asked.items()):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            waiting[line] = Aura(folder)
+            waiting[line].begin(**settings)
+        for line, aura in waiting.items():
+            told = ended(aura)
+            assert told.startswith(f"aura: {line}")
+            assert "secret" not in told
 
 
 @pytest.mark.parametrize("name", PORTS)
@@ -68,6 +124,7 @@ def test_a_data_folder_in_use_is_refused_by_name(tmp_path):
         assert first.process is not None
         process = second.begin()
         assert process.wait(30) != 0
+        assert second.family() != []  # the first one's
         text = (tmp_path / "stderr.log").read_text()
         assert f"data folder {tmp_path}/data is in use by process {first.process.pid}" in text
         assert first.status("/readyz") == 200
@@ -77,6 +134,10 @@ def test_a_schema_that_is_too_new_is_refused_and_left_alone(tmp_path):
     aura = Aura(tmp_path)
     try:
         aura.start()
+        send_log(
+            OTLPLogExporter(endpoint=f"http://127.0.0.1:{aura.ports['ingestor.http']}/v1/logs")
+        )
+        poll(lambda: aura.ask("/v1/logs")["logs"], 10, "found")
         assert aura.stop() == 0
         (tmp_path / "stderr.log").unlink()
         aura.sql("INSERT INTO migrations (number, name) VALUES (9999, 'later')")
@@ -84,24 +145,16 @@ def test_a_schema_that_is_too_new_is_refused_and_left_alone(tmp_path):
         assert "storage.url: the schema is at migration 9999" in line
         aura.sql("ALTER TABLE migrations DELETE WHERE number = 9999 SETTINGS mutations_sync = 2")
         aura.start()
-        assert aura.stop() == 0
+        assert len(aura.ask("/v1/logs")["logs"]) == 1
     finally:
         aura.kill()
 
 
 def test_check_says_what_is_wrong_and_what_is_right(tmp_path):
-    def check(path: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "aura", "check", path],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("log: {level: loud}")
-    assert check("config.yaml").stdout == "config.yaml: ok\n"
-    done = check(str(wrong))
-    assert done.returncode == 1
+    right = str(ROOT / "config.yaml")
+    assert CliRunner().invoke(main, ["check", right]).stdout == f"{right}: ok\n"
+    done = CliRunner().invoke(main, ["check", str(wrong)])
+    assert done.exit_code == 1
     assert "log.level" in done.stderr

@@ -69,7 +69,9 @@ class Aura:
             )
         return self.process
 
-    def start(self, *arguments: str, **settings: str) -> None:
+    def start(self, *arguments: str, **settings: str) -> float:
+        """Start and wait until it is ready; return how long that took."""
+        began = time.monotonic()
         process = self.begin(*arguments, **settings)
         door = "ingestor.api" if "ingestor" in arguments else "query.listen"
 
@@ -78,6 +80,7 @@ class Aura:
             return self.status("/readyz", door) == 200
 
         poll(ready, 40.0, "ready")
+        return time.monotonic() - began
 
     @property
     def nats(self) -> int:
@@ -94,6 +97,19 @@ class Aura:
                 if command.exists() and b"nats-server" in command.read_bytes():
                     return int(child)
         return None
+
+    def family(self) -> list[int]:
+        """The process ids of all that runs in the folder."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    inside = (entry / "cwd").readlink().is_relative_to(self.folder)
+                except OSError:
+                    continue
+                if inside:
+                    found.append(int(entry.name))
+        return found
 
     def kill(self) -> None:
         """SIGKILL, if it runs."""

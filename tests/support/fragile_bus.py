@@ -49,10 +49,10 @@ class FragileReader:
 class FragileBus(MemoryBus):
     """The log of one signal and partition; `step` runs before every operation of the committer."""
 
-    def __init__(self, step: Step = nothing) -> None:
+    def __init__(self, step: Step = nothing, **settings: Any) -> None:
         ticks = iter(range(1_000, 10**9))
         self.tick = lambda: next(ticks)
-        super().__init__(BusConfig(url="memory://"), self.tick)
+        super().__init__(BusConfig(url="memory://", **settings), self.tick)
         self.step = step
         self.taken = 0
         self.purges: list[int] = []

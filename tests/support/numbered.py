@@ -16,6 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from pipeline.signal import Signal
 
 PER_REQUEST = 8
+KINDS = ("gauge", "histogram", "exponential_histogram", "sum", "summary")
 DAY_NS = 86_400 * 10**9
 METHODS = {
     Signal.TRACES: "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
@@ -75,12 +76,12 @@ def _metrics(label: str, number: int, now: int) -> bytes:
     message = ExportMetricsServiceRequest()
     metric = message.resource_metrics.add().scope_metrics.add().metrics.add()
     metric.name = "numbered"
-    kind = ("gauge", "histogram", "exponential_histogram", "summary")[number % 4]
+    kind = KINDS[number % len(KINDS)]
     holder = getattr(metric, kind)
-    if kind.endswith("histogram"):
+    if kind.endswith(("histogram", "sum")):
         holder.aggregation_temporality = 2
     point = holder.data_points.add()
-    if kind == "gauge":
+    if kind in {"gauge", "sum"}:
         point.as_int = number
     point.time_unix_nano = now
     _label(point.attributes, "label", label)
