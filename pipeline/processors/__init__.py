@@ -17,6 +17,7 @@ from pipeline.processors.attributes import Attributes
 from pipeline.processors.filter import Filter
 from pipeline.processors.options import Around, Compile, Options, no_language
 from pipeline.processors.probabilistic_sampler import ProbabilisticSampler
+from pipeline.processors.redaction import Redaction
 from pipeline.processors.resource import Resources
 from pipeline.signal import Signal
 
@@ -24,6 +25,7 @@ PROCESSORS: Final[dict[str, type[Options]]] = {
     "attributes": Attributes,
     "resource": Resources,
     "filter": Filter,
+    "redaction": Redaction,
     "probabilistic_sampler": ProbabilisticSampler,
 }
 

@@ -156,9 +156,8 @@ def _values(elements: Elements, at: Numbers, how: Operator, wanted: Scalar) -> M
     kinds = elements.kinds(at)
     holds: Mask = np.zeros(len(at), dtype=bool)
     if isinstance(wanted, bool):
-        flags: Mask = _OPERATORS[how](_compare(texts, Operator.EQUAL, "true"), wanted)
-        both: Mask = flags & (kinds == BOOL)
-        return both
+        flags = _OPERATORS[how](_compare(texts, Operator.EQUAL, "true"), wanted)
+        return np.asarray(flags & (kinds == BOOL), dtype=bool)
     for kind, of_kind in ((INT, pa.int64()), (DOUBLE, pa.float64())):
         chosen = np.flatnonzero(kinds == kind)
         if len(chosen):
@@ -174,8 +173,7 @@ def _compare(column: Arrow, how: Operator, wanted: Scalar) -> Mask:
         if isinstance(wanted, bool | str | bytes):
             raise Rejected(f"{wanted!r} is no number")
         there = from_arrow(column.is_valid())
-        known: Mask = _numbers(from_arrow(column.fill_null(0)), how, wanted) & there
-        return known
+        return np.asarray(_numbers(from_arrow(column.fill_null(0)), how, wanted) & there)
     fits = (
         (pa.types.is_string(kind) and isinstance(wanted, str))
         or (pa.types.is_boolean(kind) and isinstance(wanted, bool))

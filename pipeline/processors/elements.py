@@ -73,6 +73,12 @@ class Elements:
                 found.append(elements)
         return self._alive(np.concatenate(found))
 
+    def by_key(self, tell: Callable[[Arrow], Numbers]) -> Numbers:
+        """Return what a function tells of the key of each element that came; it gets each once."""
+        encoded = self._keys.dictionary_encode()
+        of_elements: Numbers = tell(encoded.dictionary)[from_arrow(encoded.indices)]
+        return of_elements
+
     def rows(self, elements: Numbers) -> Numbers:
         """Return the row of each element."""
         return self._row[elements]

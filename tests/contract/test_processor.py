@@ -38,6 +38,11 @@ CONFIGS: dict[str, list[dict[str, Any]]] = {
         {"conditions": ["NOT resource.a!=0", 'service="" AND attributes.b>0']},
         {"conditions": ['a="" OR NOT a=""']},
     ],
+    "redaction": [
+        {"allow_all_keys": True, "blocked_values": ["[0-9]", "x"], "redact_all_types": True},
+        {"allowed_keys": ["a", "b"], "blocked_key_patterns": ["^b$"], "hash_function": "sha3"},
+        {},
+    ],
     "probabilistic_sampler": [
         {"sampling_percentage": 50},
         {"sampling_percentage": 50, "fail_closed": False},

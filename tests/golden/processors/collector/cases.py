@@ -148,6 +148,66 @@ def sampler() -> list[dict[str, Any]]:
     return made
 
 
+REDACTIONS: list[dict[str, Any]] = [
+    {"allow_all_keys": True, "blocked_values": ["4[0-9]{12}(?:[0-9]{3})?", "(5[1-5][0-9]{14})"]},
+    {"allow_all_keys": True, "blocked_values": ["^[a-z]+", r"\\d+$", r"\\b"]},
+    {"allow_all_keys": True, "blocked_values": ["x*"]},
+    {"allow_all_keys": True, "blocked_values": [r"\\d"], "hash_function": "md5"},
+    {"allow_all_keys": True, "blocked_values": ["[^ ]+"], "hash_function": "sha1"},
+    {"allow_all_keys": True, "blocked_values": ["secret.*"], "hash_function": "sha3"},
+    {"allow_all_keys": True, "blocked_values": ["s[a-z]+t"], "hash_function": "hmac-sha256",
+     "hmac_key": "k" * 32},
+    {"allow_all_keys": True, "blocked_values": ["s[a-z]+t"], "hash_function": "HMAC-SHA512",
+     "hmac_key": "é" * 32},
+    {"allow_all_keys": True, "blocked_key_patterns": ["pass", "(?i)token$"]},
+    {"allow_all_keys": True, "blocked_key_patterns": ["pass", "n"], "hash_function": "sha1"},
+    {"allow_all_keys": True, "blocked_key_patterns": ["n", "pass"], "redact_all_types": True,
+     "hash_function": "md5"},
+    {"allow_all_keys": True, "blocked_values": ["1", "true", "e"], "redact_all_types": True},
+    {"allow_all_keys": True, "blocked_values": ["secret"], "masking_string": "\\\\0<gone>"},
+    {"allow_all_keys": True, "blocked_values": ["[a-z]+"], "allowed_values": ["^keep", "card$"],
+     "blocked_key_patterns": ["pass"]},
+    {"allow_all_keys": True, "blocked_values": ["."], "ignored_keys": ["a", "none"],
+     "ignored_key_patterns": ["^pass"]},
+    {"allowed_keys": ["a", "n"], "ignored_keys": ["password"], "blocked_values": ["secret"]},
+    {"allowed_keys": ["a", "password"], "blocked_key_patterns": ["pass"], "summary": "silent"},
+    {},
+]  # fmt: skip
+SECRETS = [
+    "", "x", "secret", "a secret sits here", "4111111111111111",
+    "4111111111111111,5500000000000004",
+    "5500000000000004 5500000000000004", "two\nlines\n", "\n\nsecret\n", "é secret €",
+    "keep secret",
+    "no card", "\x00\x01secret\x00", "12 34", "xxyxx", "\\\\0", "true", "Token", "\x01 4\x01",
+]  # fmt: skip
+
+
+def redactions() -> list[dict[str, Any]]:
+    some = [
+        *((1, text) for text in SECRETS),
+        (2, "true"),
+        (3, "11"),
+        (4, "1.5"),
+        (7, "aGk="),
+        (0, ""),
+    ]
+    made = []
+    for config in REDACTIONS:
+        records = [
+            {"attributes": [["a", *one], ["password", *some[-1 - at]], ["n", 3, "1"],
+                            ["api.TOKEN", 1, "t"]], "body": list(one)}
+            for at, one in enumerate(some)
+        ]  # fmt: skip
+        bodies: list[Any] = [
+            {"a": "secret", "password": "pw", "n": 1, "deep": {"a": "4111111111111111", "n": 11}},
+            {"a": {"password": 5, "b": "secret"}, "n": ["secret", 1, True, {"a": "x", "c": 1}]},
+            ["secret", "keep", ["4111111111111111"], {"password": "p", "a": "e"}],
+        ]
+        records += [{"attributes": [], "body": [8, json.dumps(body)]} for body in bodies]
+        made.append({"config": config, "records": records})
+    return made
+
+
 if __name__ == "__main__":
-    text = json.dumps({"attributes": attributes(), "sampler": sampler()})
+    text = json.dumps({"attributes": attributes(), "sampler": sampler(), "redaction": redactions()})
     Path(__file__).with_name("cases.json").write_text(text)

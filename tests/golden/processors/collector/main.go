@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/internal/coreinternal/attraction"
 	sampler "github.com/open-telemetry/opentelemetry-collector-contrib/processor/probabilisticsamplerprocessor"
+	redaction "github.com/open-telemetry/opentelemetry-collector-contrib/processor/redactionprocessor"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/confmap"
@@ -47,9 +49,22 @@ type changing struct {
 	Expected [][]attribute    `json:"expected" yaml:"-"`
 }
 
+// A body is [type number, text], or [8, JSON] where it is a map or a list.
+type logged struct {
+	Attributes []attribute `json:"attributes" yaml:"attributes"`
+	Body       [2]any      `json:"body" yaml:"body"`
+}
+
+type redacting struct {
+	Config   map[string]any `json:"config" yaml:"config"`
+	Records  []logged       `json:"records" yaml:"records"`
+	Expected []logged       `json:"expected" yaml:"-"`
+}
+
 type cases struct {
-	Attributes []changing `yaml:"attributes"`
-	Sampler    []sampling `yaml:"sampler"`
+	Redaction  []redacting `yaml:"redaction"`
+	Attributes []changing  `yaml:"attributes"`
+	Sampler    []sampling  `yaml:"sampler"`
 }
 
 func must[T any](value T, err error) T {
@@ -74,6 +89,80 @@ func fill(m pcommon.Map, attributes []attribute) {
 		case 7:
 			v.SetEmptyBytes().FromRaw(must(base64.StdEncoding.DecodeString(text)))
 		}
+	}
+}
+
+func dumpValue(v pcommon.Value) [2]any {
+	if t := v.Type(); t == pcommon.ValueTypeMap || t == pcommon.ValueTypeSlice {
+		return [2]any{8, string(must(json.Marshal(v.AsRaw())))}
+	}
+	m := pcommon.NewMap()
+	v.CopyTo(m.PutEmpty(""))
+	one := dump(m)[0]
+	return [2]any{one[1], one[2]}
+}
+
+func fillBody(v pcommon.Value, body [2]any) {
+	if body[0].(int) == 8 {
+		var raw any
+		decoder := json.NewDecoder(strings.NewReader(body[1].(string)))
+		decoder.UseNumber()
+		if err := decoder.Decode(&raw); err != nil {
+			panic(err)
+		}
+		if err := v.FromRaw(integers(raw)); err != nil {
+			panic(err)
+		}
+		return
+	}
+	m := pcommon.NewMap()
+	fill(m, []attribute{{"", body[0], body[1]}})
+	one, _ := m.Get("")
+	one.CopyTo(v)
+}
+
+func integers(raw any) any {
+	switch one := raw.(type) {
+	case json.Number:
+		return must(one.Int64())
+	case []any:
+		for i := range one {
+			one[i] = integers(one[i])
+		}
+	case map[string]any:
+		for key := range one {
+			one[key] = integers(one[key])
+		}
+	}
+	return raw
+}
+
+func (c *redacting) run() {
+	factory := redaction.NewFactory()
+	config := factory.CreateDefaultConfig()
+	if err := confmap.NewFromStringMap(c.Config).Unmarshal(config); err != nil {
+		panic(err)
+	}
+	if err := config.(*redaction.Config).Validate(); err != nil {
+		panic(fmt.Sprint(c.Config, err))
+	}
+	settings := processor.Settings{
+		ID: component.NewID(factory.Type()), TelemetrySettings: componenttest.NewNopTelemetrySettings(),
+	}
+	sink := new(consumertest.LogsSink)
+	run := must(factory.CreateLogs(context.Background(), settings, config, sink))
+	data := plog.NewLogs()
+	logs := data.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
+	for _, r := range c.Records {
+		log := logs.AppendEmpty()
+		fill(log.Attributes(), r.Attributes)
+		fillBody(log.Body(), r.Body)
+	}
+	if err := run.ConsumeLogs(context.Background(), data); err != nil {
+		panic(err)
+	}
+	for _, log := range sink.AllLogs()[0].ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
+		c.Expected = append(c.Expected, logged{dump(log.Attributes()), dumpValue(log.Body())})
 	}
 }
 
@@ -204,6 +293,10 @@ func main() {
 	for i := range all.Sampler {
 		all.Sampler[i].run()
 	}
+	for i := range all.Redaction {
+		all.Redaction[i].run()
+	}
+	write("../redaction.json", all.Redaction)
 	write("../attributes.json", all.Attributes)
 	write("../sampler.json", all.Sampler)
 }
