@@ -134,7 +134,12 @@ class Redact:
         elements = Elements(column)
         fates = elements.by_key(self._fates)
         elements.drop(np.flatnonzero(fates == _TAKEN_OUT))
-        left = np.flatnonzero((fates == _OPEN) | (fates == _BLOCKED))
+        looked_at = fates == _OPEN
+        if not self.options.blocked_values:
+            # Only keys inside of arrays and maps can be blocked then.
+            kinds = elements.kinds(np.arange(len(fates)))
+            looked_at &= (kinds == ARRAY) | (kinds == KVLIST)
+        left = np.flatnonzero(looked_at | (fates == _BLOCKED))
         if not len(left):
             return elements.close()
         words = elements.texts(left).dictionary_encode()
@@ -200,8 +205,11 @@ class Redact:
     def _masked(self, texts: Arrow, blocked: Mask) -> Arrow:
         """Return texts as they may be stored; of blocked keys they are masked whole."""
         opened = self.masking.parts(texts)
-        at = np.flatnonzero(blocked).tolist()
-        opened = _put(opened, at, [self.masking.whole(texts[one].as_py()) for one in at])
+        if self.masking.hash is None:
+            opened = pc.if_else(to_arrow(blocked), self.masking.literal, opened)
+        else:
+            at = np.flatnonzero(blocked).tolist()
+            opened = _put(opened, at, [self.masking.whole(texts[one].as_py()) for one in at])
         return pc.if_else(to_arrow(self.masking.allows(texts)), texts, opened)
 
     def _leaf(
