@@ -174,7 +174,7 @@ class Redact:
             return batch
         body = new_texts.take(distinct.indices)
         if column.null_count:
-            null = pc.and_(column.is_null(), pc.equal(body, ""))
+            null = pc.and_(column.is_null(), pc.equal(body, pa.scalar("")))
             body = pc.if_else(null, pa.scalar(None, pa.utf8()), body)
         types = to_arrow(new_kinds).take(distinct.indices)
         return batch.with_column("body", body).with_column("body_type", types)
