@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 import pyarrow as pa
 
 from pipeline.batch import Batch
+from pipeline.letter import DeadLetters
 from pipeline.plan import Plan
 from pipeline.position import Position
 from pipeline.signal import Signal
@@ -80,9 +81,9 @@ class Reader(Protocol):
         ...
 
 
-class Bus(Protocol):
+class Bus(DeadLetters, Protocol):
     """
-    A durable log of messages for each signal and partition.
+    A durable log of messages for each signal and partition, and the dead letters.
 
     There is no acknowledgement by a reader: the committer's own position is the truth.
     """
@@ -117,10 +118,10 @@ class Bus(Protocol):
         self, signal: Signal, partition: int, position: Position, message: Message, reason: str
     ) -> None:
         """
-        Keep a message that cannot be stored, with its reason, in the dead-letter log.
+        Keep a message that cannot be stored, with its reason, among the dead letters.
 
-        Idempotent by signal, partition and position. Returns once it is on disk; raises
-        Unavailable.
+        Idempotent by signal, partition and position while the letter is there. Returns once it is
+        on disk; raises Unavailable.
         """
         ...
 

@@ -11,21 +11,10 @@ from typing import Self
 from uuid import uuid4
 
 from pipeline.bus.config import BusConfig
+from pipeline.bus.memory_letters import MemoryLetters
 from pipeline.errors import Overloaded, TooLarge
 from pipeline.ports import Delivery, LogState, Message
-from pipeline.position import Position
 from pipeline.signal import Signal
-
-
-@dataclass(frozen=True, slots=True)
-class Buried:
-    """A dead letter."""
-
-    signal: Signal
-    partition: int
-    position: Position
-    message: Message
-    reason: str
 
 
 @dataclass(slots=True)
@@ -68,12 +57,8 @@ class MemoryReader:
             return taken
 
 
-class MemoryBus:
-    """
-    A `Bus` that holds everything in this process, bounded like the real one.
-
-    `buried` are the dead letters, oldest first; the oldest go when they pass their bound.
-    """
+class MemoryBus(MemoryLetters):
+    """A `Bus` that holds everything in this process, bounded like the real one."""
 
     def __init__(
         self,
@@ -81,8 +66,8 @@ class MemoryBus:
         clock_ns: Callable[[], int] = time.time_ns,
         identities: Callable[[], str] = lambda: uuid4().hex,
     ) -> None:
+        super().__init__(config.dead_letters_bytes_max, clock_ns)
         self.partitions = config.partitions
-        self.buried: list[Buried] = []
         self._config = config
         self._clock_ns = clock_ns
         self._turns = {signal: count() for signal in Signal}
@@ -132,19 +117,6 @@ class MemoryBus:
         if index == len(log.deliveries) or log.deliveries[index].sequence != sequence:
             return None
         return log.deliveries[index].stored_ns
-
-    async def bury(
-        self, signal: Signal, partition: int, position: Position, message: Message, reason: str
-    ) -> None:
-        """Keep a message that cannot be stored; once for each position."""
-        place = (signal, partition, position)
-        if any((old.signal, old.partition, old.position) == place for old in self.buried):
-            return
-        self.buried.append(Buried(signal, partition, position, message, reason))
-        while sum(len(old.message.payload) for old in self.buried) > (
-            self._config.dead_letters_bytes_max
-        ):
-            del self.buried[0]
 
     async def purge(self, signal: Signal, partition: int, below: int) -> None:
         """Forget the messages whose sequence is below `below`."""

@@ -1,37 +1,29 @@
 """The bus on NATS JetStream."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import count
 from typing import Final, Self
 from uuid import uuid4
 
-import nats.errors
-
 from pipeline.bus import streams
 from pipeline.bus.config import HEADERS_BYTES_MAX, BusConfig
 from pipeline.bus.connection import Connection
+from pipeline.bus.letters import NatsLetters
 from pipeline.bus.reader import NatsReader
-from pipeline.bus.verdicts import NO_MESSAGE, WRONG_LAST_SEQUENCE, RefusalError, checked, verdicts
+from pipeline.bus.verdicts import NO_MESSAGE, RefusalError, verdicts
 from pipeline.bus.wire import Codec
-from pipeline.errors import Overloaded, Setup, TooLarge, Unavailable
+from pipeline.errors import Overloaded, Setup, TooLarge
 from pipeline.ports import LogState, Message
-from pipeline.position import Position
 from pipeline.signal import Signal
 
 CONNECT_WAIT_S: Final = 15
-REASON: Final = "Aura-Reason"
-CUT_FROM: Final = "Aura-Cut-From"
-REASON_LENGTH_MAX: Final = 1000
-
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
-class NatsBus:
+class NatsBus(NatsLetters):
     """
-    A `Bus` on JetStream: a stream for each signal and partition.
+    A `Bus` on JetStream: a stream for each signal and partition, and one for the dead letters.
 
     `has_room` says whether the disk takes more, where the server is ours and its disk known.
 
@@ -48,18 +40,17 @@ class NatsBus:
         connect_wait_s: float = CONNECT_WAIT_S,
         has_room: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._has_room = has_room
         self._connect_wait_s = connect_wait_s
         self.partitions = config.partitions
         self._config = config
         self._names = names
-        self._codec = Codec()
         self._turns = {signal: count() for signal in Signal}
         self._places = asyncio.Semaphore(config.publishes_max)
         self._closing = AsyncExitStack()
         timeout_s = config.publish_timeout_s
         self._writing = Connection(servers, "aura writing", timeout_s, self._prepare)
         self._reading = Connection(servers, "aura reading", timeout_s)
+        super().__init__(self._writing, self._reading, Codec(), config.message_bytes_max, has_room)
 
     async def __aenter__(self) -> Self:
         """Connect and bring the streams up to date; raises Setup."""
@@ -103,7 +94,7 @@ class NatsBus:
             headers, data = self._codec.pack(message)
             stream, subject = streams.name(signal, partition), streams.subject(signal, partition)
             with verdicts(publishing=True):
-                await self._append(stream, subject, data, headers)
+                await streams.append(self._writing, stream, subject, data, headers)
         finally:
             self._places.release()
 
@@ -136,31 +127,6 @@ class NatsBus:
                 raise
         return streams.time_ns(answer["message"]["time"])
 
-    async def bury(
-        self, signal: Signal, partition: int, position: Position, message: Message, reason: str
-    ) -> None:
-        """
-        Keep a message in the stream of dead letters, as `ports.Bus` says.
-
-        Once for each position while the letter is there: the server itself refuses a second
-        message on its subject. A payload above `message_bytes_max`, which no Aura published, is
-        cut to it; the header Aura-Cut-From tells its length.
-        """
-        kept = message.payload[: self._config.message_bytes_max]
-        cut = Message(message.tenant, kept, message.accepted, message.refused, message.arrived_ns)
-        headers, data = self._codec.pack(cut)
-        headers[REASON] = _CONTROL.sub(" ", reason)[:REASON_LENGTH_MAX]
-        headers["Nats-Expected-Last-Subject-Sequence"] = "0"
-        if len(kept) < len(message.payload):
-            headers[CUT_FROM] = str(len(message.payload))
-        subject = streams.letter_subject(signal, partition, position)
-        with verdicts():
-            try:
-                await self._append(streams.DEAD_LETTERS, subject, data, headers)
-            except RefusalError as error:
-                if error.code != WRONG_LAST_SEQUENCE:
-                    raise
-
     async def purge(self, signal: Signal, partition: int, below: int) -> None:
         """Forget the messages whose sequence is below `below`; raises Unavailable."""
         if below <= 1:
@@ -169,21 +135,6 @@ class NatsBus:
             await self._reading.request(
                 f"STREAM.PURGE.{streams.name(signal, partition)}", {"seq": below}
             )
-
-    async def _append(
-        self, stream: str, subject: str, data: bytes, headers: dict[str, str]
-    ) -> None:
-        size = len(data) + sum(len(key) + 4 * len(value) + 4 for key, value in headers.items())
-        if size > self._writing.message_bytes_max:
-            # The server would answer by closing the connection under everybody else.
-            raise nats.errors.MaxPayloadError
-        try:
-            ack = checked(await self._writing.publish(subject, data, headers))
-        except nats.errors.NoRespondersError:
-            self._writing.renew()
-            raise
-        if ack.get("stream") != stream or ack.get("duplicate"):
-            raise Unavailable(f"{subject} was acknowledged as {dict(ack)}, not by {stream}")
 
     async def _prepare(self, connection: Connection) -> None:
         await streams.ensure(connection, self._config)

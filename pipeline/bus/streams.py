@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+import nats.errors
+
 from pipeline.bus.config import BusConfig
 from pipeline.bus.connection import Connection
-from pipeline.bus.verdicts import STREAM_EXISTS, RefusalError
-from pipeline.errors import Setup
+from pipeline.bus.verdicts import STREAM_EXISTS, RefusalError, checked
+from pipeline.errors import Setup, Unavailable
 from pipeline.ports import LogState
 from pipeline.position import Position
 from pipeline.signal import Signal
@@ -30,8 +32,13 @@ def subject(signal: Signal, partition: int) -> str:
     return f"otlp.{signal.value}.{partition}"
 
 
-def letter_subject(signal: Signal, partition: int, position: Position) -> str:
-    """Return the subject of a dead letter: one for each position."""
+def refused_subject(signal: Signal) -> str:
+    """Return the subject of the dead letters that doors write."""
+    return f"dead.{signal.value}.refused"
+
+
+def buried_subject(signal: Signal, partition: int, position: Position) -> str:
+    """Return the subject of a dead letter that the committer writes: one for each position."""
     return f"dead.{signal.value}.{partition}.{position.epoch}.{position.sequence}"
 
 
@@ -89,6 +96,23 @@ async def _ensure(connection: Connection, own: Mapping[str, Any], replicas: int)
                 f"where Aura needs {wanted[setting]!r}"
             )
     await connection.request(f"STREAM.UPDATE.{stream}", {**found, **wanted})
+
+
+async def append(
+    connection: Connection, stream: str, subject: str, data: bytes, headers: Mapping[str, str]
+) -> None:
+    """Publish and wait for the acknowledgement; errors as `verdicts.verdicts` translates them."""
+    size = len(data) + sum(len(key) + 4 * len(value) + 4 for key, value in headers.items())
+    if size > connection.message_bytes_max:
+        # The server would answer by closing the connection under everybody else.
+        raise nats.errors.MaxPayloadError
+    try:
+        ack = checked(await connection.publish(subject, data, dict(headers)))
+    except nats.errors.NoRespondersError:
+        connection.renew()
+        raise
+    if ack.get("stream") != stream or ack.get("duplicate"):
+        raise Unavailable(f"{subject} was acknowledged as {dict(ack)}, not by {stream}")
 
 
 async def state(connection: Connection, stream: str) -> LogState:

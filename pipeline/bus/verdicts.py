@@ -22,6 +22,9 @@ FULL: Final = frozenset(
 )
 TOO_LARGE: Final = frozenset({10054})  # message size exceeds maximum allowed
 NO_MESSAGE: Final = 10037
+GONE: Final = frozenset({10043, 10057})
+"""What cannot be deleted: the sequence is not there, or (among other reasons) never was."""
+
 STREAM_EXISTS: Final = 10058
 WRONG_LAST_SEQUENCE: Final = 10071
 

@@ -7,7 +7,6 @@ import pytest
 
 from pipeline.errors import Overloaded, TooLarge
 from pipeline.ports import Delivery
-from pipeline.position import Position
 from pipeline.signal import Signal
 from tests.support.buses import MemoryRig, message, nats_rig, take_all
 
@@ -245,39 +244,6 @@ async def test_the_time_of_a_message_is_its_deliverys(bus):
     )
     for absent in (2, 21, 10**6):
         assert await bus.stored_ns(LOGS, 0, absent) is None
-
-
-async def test_burying_again_at_the_same_place_changes_nothing(rig):
-    async with rig.open(partitions=2) as bus:
-        for reason in ("not OTLP", "not OTLP", "another reason"):
-            await bus.bury(LOGS, 0, Position(1, 5), message(b"bad"), reason)
-        for signal, partition, position in [
-            (TRACES, 0, Position(1, 5)),
-            (LOGS, 1, Position(1, 5)),
-            (LOGS, 0, Position(2, 5)),
-            (LOGS, 0, Position(1, 6)),
-        ]:
-            await bus.bury(signal, partition, position, message(b"bad"), "not OTLP")
-        letters = await rig.letters(bus)
-
-    assert [letter.place for letter in letters] == [
-        "logs.0.1.5",
-        "traces.0.1.5",
-        "logs.1.1.5",
-        "logs.0.2.5",
-        "logs.0.1.6",
-    ]
-    assert {(letter.payload, letter.reason) for letter in letters} == {(b"bad", "not OTLP")}
-
-
-async def test_the_oldest_dead_letters_go_when_they_are_too_many(rig):
-    async with rig.open(dead_letters_bytes_max=50_000) as bus:
-        for sequence in range(1, 21):
-            await bus.bury(LOGS, 0, Position(1, sequence), message(os.urandom(5000)), "not OTLP")
-        places = [letter.place for letter in await rig.letters(bus)]
-
-    assert 5 <= len(places) <= 10
-    assert places == [f"logs.0.1.{n}" for n in range(21 - len(places), 21)]
 
 
 async def test_cancelling_take_loses_nothing(bus):

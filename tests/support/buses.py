@@ -1,13 +1,10 @@
 """Buses for tests: the fake and the real one behind one handle."""
 
 import asyncio
-import base64
-import json
 import os
 import signal as signals
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +17,7 @@ from pipeline.bus.nats import NatsBus
 from pipeline.bus.server import EmbeddedServer
 from pipeline.errors import Unavailable
 from pipeline.folder import DataFolder
+from pipeline.letter import Choice, Letter, Refused
 from pipeline.ports import Bus, Delivery, Message, Reader
 
 DEADLINE_S = 30.0
@@ -64,11 +62,22 @@ async def take_all(reader: Reader, number: int, bytes_max: int = 1 << 20) -> lis
     return taken
 
 
-@dataclass(frozen=True)
-class Letter:
-    place: str
-    payload: bytes
-    reason: str
+async def all_letters(bus: Bus, **choice: Any) -> list[Letter]:
+    """Every dead letter of a bus."""
+    page = await bus.letters(Choice(**choice), 10_000, 1 << 30)
+    assert page.next is None
+    return list(page.letters)
+
+
+def refused(payload: bytes = b"payload", **changes: Any) -> Refused:
+    fields: dict[str, Any] = {
+        "tenant": "default",
+        "reason": "bad",
+        "records": 1,
+        "arrived_ns": 1_700_000_000,
+        "size": len(payload),
+    } | changes
+    return Refused(payload=payload, **fields)
 
 
 class MemoryRig:
@@ -85,16 +94,6 @@ class MemoryRig:
         """Open a bus whose logs were made anew."""
         async with self.open(**settings) as other:
             yield other
-
-    async def letters(self, bus: Any) -> list[Letter]:
-        return [
-            Letter(
-                f"{old.signal}.{old.partition}.{old.position.epoch}.{old.position.sequence}",
-                old.message.payload,
-                old.reason,
-            )
-            for old in bus.buried
-        ]
 
 
 class NatsRig:
@@ -131,25 +130,6 @@ class NatsRig:
             manager = client.jsm()
             for stream in await manager.streams_info():
                 await manager.delete_stream(str(stream.config.name))
-
-    async def letters(self, bus: Any) -> list[Letter]:
-        async with self.client() as client:
-            manager = client.jsm()
-            state = (await manager.stream_info("AURA_DEAD_LETTERS")).state
-            found = []
-            for sequence in range(state.first_seq, state.last_seq + 1) if state.messages else ():
-                # The client's own get_msg reads headers as e-mail, which loses what is not ASCII.
-                answer = await client.request(
-                    "$JS.API.STREAM.MSG.GET.AURA_DEAD_LETTERS",
-                    json.dumps({"seq": sequence}).encode(),
-                )
-                raw = json.loads(answer.data)["message"]
-                headers = Client._parse_header_lines(base64.b64decode(raw["hdrs"]))
-                data = base64.b64decode(raw["data"])
-                payload = bus._codec.unpack({**headers, "Aura-Accepted": "0"}, data).payload
-                place = raw["subject"].removeprefix("dead.")
-                found.append(Letter(place, payload, headers["Aura-Reason"]))
-            return found
 
     def pid(self) -> int:
         pid = self.server.pid

@@ -17,7 +17,7 @@ from pipeline.errors import Overloaded, Setup, Unavailable
 from pipeline.ports import Delivery
 from pipeline.position import Position
 from pipeline.signal import Signal
-from tests.support.buses import NatsRig, answered, message, nats_rig, take_all, until
+from tests.support.buses import NatsRig, all_letters, answered, message, nats_rig, take_all, until
 
 LOGS = Signal.LOGS
 
@@ -306,11 +306,13 @@ async def test_a_strangers_message_larger_than_ours_can_be_buried(bus, rig):
     reason = "bad\r\nX-Evil: 1\x00ü\ud800" + "long " * 1000
     await bus.bury(LOGS, 0, Position(1, 1), delivery.message, reason)
 
-    (letter,) = await rig.letters(bus)
-    assert delivery.message.payload.startswith(letter.payload)
-    assert len(letter.payload) == 8 * 2**20 - 64 * 2**10
-    assert letter.reason.startswith("bad X-Evil: 1 ü long")
-    assert len(letter.reason) <= 1000
+    (letter,) = await all_letters(bus)
+    content = letter.content
+    assert delivery.message.payload.startswith(content.payload)
+    assert len(content.payload) == 8 * 2**20 - 64 * 2**10
+    assert (content.size, content.records, content.is_whole) == (8 * 2**20, None, False)
+    assert content.reason.startswith("bad X-Evil: 1 ü long")
+    assert len(content.reason) <= 1000
 
 
 async def test_changed_sizes_are_taken_over_and_cost_no_message(rig):

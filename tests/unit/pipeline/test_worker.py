@@ -143,7 +143,7 @@ def failing(*names, times=1):
 
 
 def buried(bus):
-    return [(one.position.epoch, one.position.sequence, one.reason) for one in bus.buried]
+    return [(one.position.epoch, one.position.sequence, one.content.reason) for one in bus.buried]
 
 
 @virtual
