@@ -19,9 +19,11 @@ from aura.config import Config
 from otlp.codec import Decoder
 from otlp.config import host_and_port
 from otlp.door import Door
-from otlp.receivers import plain
+from otlp.letters import LetterBox
+from otlp.receivers import deadletters, plain
 from otlp.receivers.grpc import GrpcReceiver
 from otlp.receivers.http import HttpReceiver
+from otlp.receivers.letter_metrics import LetterMetrics
 from otlp.receivers.metrics import Metrics
 from pipeline import probes, processors
 from pipeline.bus import open_bus
@@ -113,14 +115,23 @@ class Parts:
     async def receive(self, bus: Bus) -> None:
         """Serve the doors."""
         config = self._config.ingestor
+        bytes_max = self._config.bus.message_bytes_max
+        metrics = LetterMetrics(self._registry)
+        letters = LetterBox(bus, config.dead_letters, metrics, bytes_max)
+        await self._up.enter_async_context(letters)
         door = Door(
             bus.publish,
             config,
-            message_bytes_max=self._config.bus.message_bytes_max,
+            message_bytes_max=bytes_max,
             metrics=Metrics(self._registry),
+            letters=letters,
         )
         await self._up.enter_async_context(door)
-        address = await self._web("ingestor.api", config.api, plain.routes(door, config))
+        routes = [
+            *plain.routes(door, config),
+            *deadletters.routes(bus, door, config, metrics),
+        ]
+        address = await self._web("ingestor.api", config.api, routes)
         grpc = await self._up.enter_async_context(GrpcReceiver(config, door))
         http = await self._up.enter_async_context(HttpReceiver(config, door))
         self.lines.append(f"send   OTLP/gRPC to {grpc.address}, OTLP/HTTP to http://{http.address}")

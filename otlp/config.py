@@ -27,6 +27,24 @@ Address = Annotated[str, AfterValidator(_checked)]
 """A setting "host:port" to listen on."""
 
 
+class DeadLettersConfig(BaseModel):
+    """`ingestor.dead_letters`: what is kept of requests and records that are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    request_bytes_max: Size = Field(
+        256 * 2**10,
+        description="What one request leaves there: its first refused records, or its beginning "
+        "when it cannot be read; 0 keeps nothing",
+    )
+    waiting_bytes_max: Size = Field(
+        8 * 2**20, description="Letters that wait to be written; beyond it they are dropped"
+    )
+    rate: Annotated[float, Field(gt=0, le=10_000)] = Field(
+        100.0, description="Letters written in a second; more wait"
+    )
+
+
 class IngestorConfig(BaseModel):
     """`ingestor`: where telemetry comes in, and how much of it may be in memory."""
 
@@ -62,6 +80,11 @@ class IngestorConfig(BaseModel):
     )
     stop_timeout_s: Seconds = Field(
         10.0, description="How long a stop waits for the requests that are under way"
+    )
+
+    dead_letters: DeadLettersConfig = Field(
+        default_factory=DeadLettersConfig,
+        description="What is kept of requests and records that are refused",
     )
 
     @model_validator(mode="after")

@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -12,14 +12,16 @@ from typing import Self
 
 from otlp.codec.validate import Checked, Part, validate
 from otlp.config import IngestorConfig
+from otlp.letters import LetterBox, Sent
 from otlp.receivers.budget import Budget, Room
 from otlp.receivers.join import STOPPING, Broken, Joiner, Limits, Load, Shared
 from otlp.receivers.metrics import Metrics
-from pipeline.errors import AuraError, Unavailable
+from pipeline.errors import AuraError, Rejected, Unavailable
+from pipeline.letter import Form
 from pipeline.ports import Message
 from pipeline.signal import Signal
 
-Validate = Callable[[Signal, bytes, int], Checked]
+Validate = Callable[[Signal, bytes, int, int], Checked]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +37,21 @@ class Door:
     """
     Checks requests record by record and answers once the bus has them on disk.
 
+    What it refuses goes to the `letters`, where there are some, once the request is answered.
+
     Memory is bounded: what all unanswered requests hold together is at most
     `config.in_flight_bytes_max`; nothing queues beyond it. An async context manager; leaving it is
     `close`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - five parts, and two seams for tests
         self,
         publish: Callable[[Signal, Message], Awaitable[None]],
         config: IngestorConfig,
         *,
         message_bytes_max: int,
         metrics: Metrics,
+        letters: LetterBox | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
         validate: Validate = validate,
     ) -> None:
@@ -55,6 +60,7 @@ class Door:
         self._config = config
         self._message_bytes_max = message_bytes_max
         self._validate = validate
+        self._letters = letters
         self._budget = Budget(config.in_flight_bytes_max)
         limits = Limits(min(config.join_bytes_max, message_bytes_max), config.publishes_max)
         self._shared = Shared(publish, limits, clock_ns, self._budget, metrics)
@@ -65,6 +71,16 @@ class Door:
     def in_flight_bytes(self) -> int:
         """The bytes that unanswered requests hold."""
         return self._budget.taken
+
+    @property
+    def kept_bytes_max(self) -> int:
+        """What is kept of a request's refused records now."""
+        return self._letters.request_bytes_max if self._letters else 0
+
+    def unread(self, signal: Signal, tenant: str, form: Form, body: bytes, error: Rejected) -> None:
+        """Keep the beginning of a request that a receiver could not read."""
+        if self._letters:
+            self._letters.send_unread(signal, tenant, form, body, str(error))
 
     def room(self) -> Room:
         """
@@ -82,14 +98,14 @@ class Door:
         tenant: str,
         payload: bytes,
         room: Room | None = None,
-        cut: Mapping[str, int] | None = None,
+        sent: Sent | None = None,
     ) -> Outcome:
         """
         Check an Export…ServiceRequest, and return once the bus acknowledged all that it keeps.
 
-        `room` holds the bytes of the payload already; without one they are taken here. `cut`
-        counts, by reason, what a receiver left out: it is refused as if found here. A request
-        with refused records is a success, also when nothing is left of it. Raises Rejected for
+        `room` holds the bytes of the payload already; without one they are taken here. What a
+        receiver left out, `sent` says, is refused as if found here. A request with refused records
+        is a success, also when nothing is left of it. Raises Rejected for
         bytes that are no such request, Overloaded when there is no room here or in the bus,
         Unavailable when the bus does not answer or the door is closed, Broken for a bug. After an
         error, parts of a large request may be in the bus; sending it again is right.
@@ -100,19 +116,23 @@ class Door:
         if room is None:
             with self.room() as own:
                 own.take(len(payload))
-                return await self.admit(signal, tenant, payload, own, cut)
-        checked = self._validate(signal, payload, self._message_bytes_max)
-        reasons = Counter(cut or {}) + Counter(checked.reasons)
+                return await self.admit(signal, tenant, payload, own, sent)
+        sent = sent or Sent()
+        checked = self._check(signal, tenant, payload, sent)
+        reasons = Counter(sent.counts) + Counter(checked.reasons)
         refused = reasons.total()
+        if refused and sent.whole:
+            return Outcome(0, refused, checked.message)
         # A refused record is to be counted in the ledger even when nothing else is left.
         parts = checked.parts or ((Part(b"", 0),) if refused else ())
-        room.resize(sum(len(part.payload) for part in parts))
-        if self.closed:
-            raise Unavailable(STOPPING)
         size = len(payload)
         del payload
-        loads = self._join(signal, tenant, parts, refused, room)
-        await self._published(loads, checked.accepted)
+        with self._holding(signal, tenant, checked, sent):
+            room.resize(sum(len(part.payload) for part in parts))
+            if self.closed:
+                raise Unavailable(STOPPING)
+            loads = self._join(signal, tenant, parts, refused, room)
+            await self._published(loads, checked.accepted)
         self.metrics.admitted(signal, size, checked.accepted, reasons)
         return Outcome(checked.accepted, refused, checked.message)
 
@@ -140,6 +160,27 @@ class Door:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+    def _check(self, signal: Signal, tenant: str, payload: bytes, sent: Sent) -> Checked:
+        kept_bytes_max = 0 if sent.whole else self.kept_bytes_max
+        try:
+            return self._validate(signal, payload, self._message_bytes_max, kept_bytes_max)
+        except Rejected as error:
+            if not sent.whole:
+                form = sent.form if sent.body else Form.PROTOBUF
+                self.unread(signal, tenant, form, sent.body or payload, error)
+            raise
+
+    def _holding(
+        self, signal: Signal, tenant: str, checked: Checked, sent: Sent
+    ) -> AbstractContextManager[None]:
+        """Return what sends the letters of a request when it is left without an error."""
+        if self._letters is None or not (checked.cuts or sent.cuts):
+            sent.body = b""
+            return nullcontext()
+        letters = self._letters.written(signal, tenant, checked.cuts, sent)
+        sent.body = b""
+        return self._letters.holding(signal, letters)
 
     def _join(
         self, signal: Signal, tenant: str, parts: tuple[Part, ...], refused: int, room: Room

@@ -18,10 +18,14 @@ attributes), and a time as RFC 3339 or as Unix time in s, ms, us or ns; without 
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
+from otlp.codec.cuts import Cut, Cuts
+from otlp.codec.excerpt import dumped
 from otlp.codec.json import from_content, no_constant
 from otlp.codec.meanings import WRITERS
 from otlp.codec.pieces import PATHS
@@ -46,18 +50,33 @@ class Error:
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """A body as an Export…ServiceRequest, the count of records that are not in it, and why."""
+    """
+    A body as an Export…ServiceRequest, the count of records that are not in it, and why.
+
+    `cuts` are the first of those, one a line: lines that are no JSON as they came.
+    """
 
     payload: bytes
     refused: int
     errors: tuple[Error, ...]
+    cuts: tuple[Cut, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    """A line that is no JSON."""
+
+    message: str
+    text: str
 
 
 class _Request:
     """What has been read so far."""
 
-    def __init__(self, signal: Signal, now_ns: int) -> None:
+    def __init__(self, signal: Signal, now_ns: int, kept_bytes_max: int) -> None:
         self.refused = 0
+        self._reasons: Counter[str] = Counter()
+        self._cuts: Cuts[bytes] = Cuts(kept_bytes_max, b"\n".join)
         self.errors: list[Error] = []
         self._signal = signal
         self._now_ns = now_ns
@@ -69,7 +88,7 @@ class _Request:
     def add(self, line: int, content: Any) -> None:
         """Add a record or an export request, or count it as refused."""
         try:
-            if isinstance(content, Error):
+            if isinstance(content, _Unread):
                 raise Fault("", content.message)
             if not isinstance(content, dict):
                 raise Fault("", f"must be an object, not {_named(content)}")
@@ -79,10 +98,22 @@ class _Request:
                 self._write(Record(content))
         except (Fault, Rejected) as fault:
             self.refused += 1
+            self._keep(str(fault), content)
             if len(self.errors) < ERRORS_MAX:
                 key = fault.key if isinstance(fault, Fault) else ""
                 self.errors.append(Error(str(fault), self._index, line, key or None))
         self._index += 1
+
+    def _keep(self, reason: str, content: Any) -> None:
+        if not self._cuts.full:
+            line = content.text.encode() if isinstance(content, _Unread) else dumped(content)
+            self._cuts.add(reason, line, len(line) + 1)
+        if self._cuts.holds(reason):
+            self._reasons[reason] += 1
+
+    def cuts(self) -> tuple[Cut, ...]:
+        """Return the first of what is not in the request."""
+        return self._cuts.finish(self._reasons)
 
     def payload(self) -> bytes:
         """Return all as one request: requests in a row are that in protobuf."""
@@ -99,18 +130,21 @@ class _Request:
         self._records[key].append(written)
 
 
-def from_plain(signal: Signal, body: bytes, now_ns: int) -> Plain:
+def from_plain(signal: Signal, body: bytes, now_ns: int, kept_bytes_max: int = 0) -> Plain:
     """
     Read a body of plain JSON or OTLP/JSON; a wrong record or line is refused alone.
 
+    The first of those are kept in `cuts`, up to `kept_bytes_max`.
+
     Raises Rejected, with line and column, for what is no JSON.
     """
+    request = partial(_Request, signal, now_ns, kept_bytes_max)
     try:
         content = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Rejected(f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
     try:
-        return _collected(signal, now_ns, _documents(content))
+        return _collected(request(), _documents(content))
     except RecursionError as error:
         raise Rejected("the body is JSON of too deep nesting") from error
     except json.JSONDecodeError as error:
@@ -121,11 +155,10 @@ def from_plain(signal: Signal, body: bytes, now_ns: int) -> Plain:
             ) from error
     except ValueError as error:  # a number of 5,000 digits, NaN
         raise Rejected(f"the body is not valid JSON: {error}") from error
-    return _collected(signal, now_ns, ((number, _line(line)) for number, line in lines))
+    return _collected(request(), ((number, _line(line)) for number, line in lines))
 
 
-def _collected(signal: Signal, now_ns: int, documents: Iterable[tuple[int, Any]]) -> Plain:
-    request = _Request(signal, now_ns)
+def _collected(request: _Request, documents: Iterable[tuple[int, Any]]) -> Plain:
     seen = False
     for line, document in documents:
         seen = True
@@ -133,7 +166,7 @@ def _collected(signal: Signal, now_ns: int, documents: Iterable[tuple[int, Any]]
             request.add(line, record)
     if not seen:
         raise Rejected("the body is empty; send one JSON object, an array, or one object a line")
-    return Plain(request.payload(), request.refused, tuple(request.errors))
+    return Plain(request.payload(), request.refused, tuple(request.errors), request.cuts())
 
 
 _DECODER: Final = json.JSONDecoder(parse_constant=no_constant)
@@ -172,11 +205,11 @@ def _line(line: str) -> Any:
     try:
         return json.loads(line, parse_constant=no_constant)
     except RecursionError:
-        return Error("JSON of too deep nesting")
+        return _Unread("JSON of too deep nesting", line)
     except json.JSONDecodeError as error:
-        return Error(f"column {error.colno}: not valid JSON: {error.msg}")
+        return _Unread(f"column {error.colno}: not valid JSON: {error.msg}", line)
     except ValueError as error:
-        return Error(f"not valid JSON: {error}")
+        return _Unread(f"not valid JSON: {error}", line)
 
 
 def _is_export(signal: Signal, content: Mapping[str, Any]) -> bool:

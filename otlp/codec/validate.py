@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from otlp.codec.cuts import Cut, Cuts
 from otlp.codec.pieces import Piece, join, pack, take_apart
 from otlp.codec.request import parse
 from otlp.codec.rules import verdicts
@@ -33,6 +34,7 @@ class Checked:
 
     `reasons` counts the refused records by the rule that they broke; its texts are those of
     `rules.py` and the two about the size, so that they are few. `message` is for partial_success.
+    `cuts` are the first of the refused records.
     """
 
     parts: tuple[Part, ...]
@@ -40,9 +42,10 @@ class Checked:
     refused: int
     reasons: Mapping[str, int]
     message: str
+    cuts: tuple[Cut, ...] = ()
 
 
-def validate(signal: Signal, payload: bytes, bytes_max: int) -> Checked:
+def validate(signal: Signal, payload: bytes, bytes_max: int, kept_bytes_max: int = 0) -> Checked:
     """
     Check a request record by record.
 
@@ -52,7 +55,8 @@ def validate(signal: Signal, payload: bytes, bytes_max: int) -> Checked:
 
     A record that does not fit into `bytes_max` by itself is refused; so is, where a request has to
     be split, one whose envelope takes more than half of it (repeating such an envelope for each few
-    records would turn one large request into a thousand).
+    records would turn one large request into a thousand). Of the refused records the first are kept
+    in `cuts`, up to `kept_bytes_max`.
 
     Raises Rejected when the payload is no request at all.
     """
@@ -67,17 +71,34 @@ def validate(signal: Signal, payload: bytes, bytes_max: int) -> Checked:
     parts: tuple[Part, ...] = ()
     if records and not refused and len(payload) <= bytes_max:
         parts = (Part(payload, records),)
-    elif records > len(refused):
-        pieces = enumerate(take_apart(signal, request))
-        valid = [piece for index, piece in pieces if index not in refused]
-        parts = tuple(_parts(valid, bytes_max, reasons))
+        return Checked(parts, records, 0, {}, "")
+    cuts = Cuts(kept_bytes_max, join)
+    valid = []
+    needed = len(refused) < records or not cuts.full
+    for index, piece in enumerate(take_apart(signal, request) if needed else ()):
+        reason = refused.get(index)
+        if reason is None:
+            valid.append(piece)
+        elif not cuts.full:
+            cuts.add(reason, piece, piece.size, index)
+        elif len(refused) == records:
+            break  # nothing is left to be found
+    if valid:
+        parts = tuple(_parts(valid, bytes_max, reasons, cuts))
     accepted = sum(part.records for part in parts)
+    message = _message(NOUNS[signal], reasons)
     return Checked(
-        parts, accepted, records - accepted, dict(reasons), _message(NOUNS[signal], reasons)
+        parts, accepted, records - accepted, dict(reasons), message, cuts.finish(reasons)
     )
 
 
-def _parts(pieces: Sequence[Piece], bytes_max: int, reasons: Counter[str]) -> Iterator[Part]:
+def _parts(
+    pieces: Sequence[Piece], bytes_max: int, reasons: Counter[str], cuts: Cuts[Piece]
+) -> Iterator[Part]:
+    def refuse(reason: str, piece: Piece) -> None:
+        reasons[reason] += 1
+        cuts.add(reason, piece, piece.size)
+
     whole = join(pieces)
     if len(whole) <= bytes_max:
         yield Part(whole, len(pieces))
@@ -85,7 +106,7 @@ def _parts(pieces: Sequence[Piece], bytes_max: int, reasons: Counter[str]) -> It
     fit = []
     for piece in pieces:
         if piece.overhead > bytes_max // 2 and len(pieces) > 1:
-            reasons[f"resource, scope and metric must take at most {bytes_max // 2} bytes"] += 1
+            refuse(f"resource, scope and metric must take at most {bytes_max // 2} bytes", piece)
         else:
             fit.append(piece)
     for run in pack(fit, bytes_max):
@@ -93,9 +114,9 @@ def _parts(pieces: Sequence[Piece], bytes_max: int, reasons: Counter[str]) -> It
         if len(payload) <= bytes_max:
             yield Part(payload, len(run))
         else:
-            reasons[
-                f"a record with its resource and scope must take at most {bytes_max} bytes"
-            ] += 1
+            refuse(
+                f"a record with its resource and scope must take at most {bytes_max} bytes", run[0]
+            )
 
 
 def _message(nouns: tuple[str, str], reasons: Counter[str]) -> str:

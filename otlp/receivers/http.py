@@ -12,9 +12,12 @@ from grpc import StatusCode
 from otlp.codec.json import from_json
 from otlp.config import IngestorConfig, host_and_port
 from otlp.door import Door, Outcome
+from otlp.letters import Sent
 from otlp.receivers import intake, listen, status, success
 from otlp.receivers.intake import JSON, PROTOBUF, refusal
 from otlp.receivers.status import Refusal
+from pipeline.errors import Rejected
+from pipeline.letter import Form
 from pipeline.ports import DEFAULT_TENANT
 from pipeline.signal import Signal
 
@@ -108,12 +111,20 @@ class HttpReceiver:
         with self._door.room() as room:
             body = await intake.body(request, ask.compression, self._config, room)
             if ask.as_json:
-                payload = from_json(ask.signal, body)
+                sent = Sent(Form.JSON, body)
                 del body
+                payload = self._read(ask, sent.body)
                 room.resize(len(payload))
             else:
-                payload = body
-            return await self._door.admit(ask.signal, DEFAULT_TENANT, payload, room)
+                sent, payload = Sent(), body
+            return await self._door.admit(ask.signal, DEFAULT_TENANT, payload, room, sent)
+
+    def _read(self, ask: Ask, body: bytes) -> bytes:
+        try:
+            return from_json(ask.signal, body)
+        except Rejected as error:
+            self._door.unread(ask.signal, DEFAULT_TENANT, Form.JSON, body, error)
+            raise
 
 
 def _ask(request: web.BaseRequest, signal: Signal | None, media_type: str) -> Ask:

@@ -18,8 +18,11 @@ from aiohttp import web
 from otlp.codec.plain import Error, Plain, from_plain
 from otlp.config import IngestorConfig
 from otlp.door import Door, Outcome
+from otlp.letters import Sent
 from otlp.receivers import intake, status
 from otlp.receivers.status import Refusal
+from pipeline.errors import Rejected
+from pipeline.letter import Form
 from pipeline.ports import DEFAULT_TENANT
 from pipeline.signal import Signal
 
@@ -52,17 +55,25 @@ def routes(
             if intake.media_type(request) == intake.PROTOBUF:
                 read = Plain(body, 0, ())
             else:
-                read = from_plain(signal, body, clock_ns())
+                read = _read(signal, body)
             del body
             room.resize(len(read.payload))
-            cut = {UNREADABLE: read.refused} if read.refused else {}
-            outcome = await door.admit(signal, DEFAULT_TENANT, read.payload, room, cut)
+            counts = {UNREADABLE: read.refused} if read.refused else {}
+            sent = Sent(Form.PLAIN, counts=counts, cuts=read.cuts)
+            outcome = await door.admit(signal, DEFAULT_TENANT, read.payload, room, sent)
         return _answer(outcome, read)
 
-    return [web.post(PATH, take, expect_handler=_later)]
+    def _read(signal: Signal, body: bytes) -> Plain:
+        try:
+            return from_plain(signal, body, clock_ns(), door.kept_bytes_max)
+        except Rejected as error:
+            door.unread(signal, DEFAULT_TENANT, Form.PLAIN, body, error)
+            raise
+
+    return [web.post(PATH, take, expect_handler=expected_later)]
 
 
-async def _later(_: web.Request) -> None:
+async def expected_later(_: web.Request) -> None:
     """Leave "100 Continue" to the intake, which says it once there is room."""
 
 
@@ -92,10 +103,19 @@ def _told(
     headers: dict[str, str] | None = None,
 ) -> web.Response:
     content = {"accepted": accepted, "refused": refused, "errors": list(map(_fields, errors))}
-    # With a line's end: it is read in terminals.
+    return respond(content, code, headers)
+
+
+def respond(content: Any, code: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """Return an answer in JSON, with a line's end: it is read in terminals."""
     body = json.dumps(content, ensure_ascii=False).encode(errors="replace") + b"\n"
     headers = {"Content-Type": intake.JSON} | (headers or {})
     return web.Response(status=code, body=body, headers=headers)
+
+
+def told(*errors: Error | str) -> list[dict[str, Any]]:
+    """Return errors as the answers have them."""
+    return [_fields(Error(error) if isinstance(error, str) else error) for error in errors]
 
 
 def _fields(error: Error) -> dict[str, Any]:

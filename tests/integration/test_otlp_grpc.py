@@ -237,7 +237,7 @@ async def test_case_39_a_bug_is_internal_and_never_unknown():
     async def broken(signal: Signal, message: Message) -> None:
         raise ZeroDivisionError("secret")
 
-    def mad(signal: Signal, payload: bytes, bytes_max: int) -> Checked:
+    def mad(signal: Signal, payload: bytes, bytes_max: int, kept_bytes_max: int) -> Checked:
         raise ZeroDivisionError("secret")
 
     config = ingestor()
