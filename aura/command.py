@@ -62,15 +62,11 @@ def up(file: Path | None, roles: str | None) -> None:
 def check(file: Path) -> None:
     """Say what is wrong with a configuration file."""
     try:
-        config = _load(file)
-        for setting, one in {
-            "ingestor.tls": config.ingestor.tls,
-            "query.tls": config.query.tls,
-        }.items():
-            if one.on and (objection := tls.read(one, setting).objection):
-                click.echo(f"{file}: warning: {setting}.cert_file: {objection}", err=True)
+        warnings = _certificates(_load(file))
     except Setup as error:
         _refuse(error)
+    for warning in warnings:
+        click.echo(f"{file}: warning: {warning}", err=True)
     click.echo(f"{file}: ok")
 
 
@@ -104,6 +100,13 @@ def _load(file: Path | None) -> Config:
     if file is None and _FILE.exists():
         file = _FILE
     return settings.load(Config, file, os.environ)
+
+
+def _certificates(config: Config) -> list[str]:
+    """Read what TLS needs; return what clients will hold against it."""
+    groups = {"ingestor.tls": config.ingestor.tls, "query.tls": config.query.tls}
+    read = {name: tls.read(group, name) for name, group in groups.items() if group.on}
+    return [f"{name}.cert_file: {one.objection}" for name, one in read.items() if one.objection]
 
 
 def _roles(text: str | None) -> frozenset[Role]:
