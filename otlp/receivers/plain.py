@@ -20,7 +20,7 @@ from otlp.config import IngestorConfig
 from otlp.door import Door, Outcome
 from otlp.receivers import intake, status
 from otlp.receivers.status import Refusal
-from pipeline.ports import DEFAULT_TENANT
+from pipeline.guard import headers
 from pipeline.signal import Signal
 
 PATH: Final = "/v1/{signal:" + "|".join(Signal) + "}{slash:/?}"
@@ -46,6 +46,7 @@ def routes(
         return response
 
     async def _take(request: web.Request, signal: Signal) -> web.Response:
+        tenant = door.tenant(headers(request))
         compressed = intake.compression(request)
         with door.room() as room:
             body = await intake.body(request, compressed, config, room)
@@ -56,7 +57,7 @@ def routes(
             del body
             room.resize(len(read.payload))
             cut = {UNREADABLE: read.refused} if read.refused else {}
-            outcome = await door.admit(signal, DEFAULT_TENANT, read.payload, room, cut)
+            outcome = await door.admit(signal, tenant, read.payload, room, cut)
         return _answer(outcome, read)
 
     return [web.post(PATH, take, expect_handler=_later)]
@@ -78,10 +79,8 @@ def _answer(outcome: Outcome, read: Plain) -> web.Response:
 
 def _failure(error: Exception) -> web.Response:
     told = status.answer(error)
-    headers = error.headers if isinstance(error, Refusal) else {}
-    if told.retry_s is not None:
-        headers = headers | {"Retry-After": str(told.retry_s)}
-    return _told(told.http, 0, 0, [Error(told.message)], headers)
+    needed = status.headers(told) | (error.headers if isinstance(error, Refusal) else {})
+    return _told(told.http, 0, 0, [Error(told.message)], needed)
 
 
 def _told(
@@ -89,13 +88,14 @@ def _told(
     accepted: int,
     refused: int,
     errors: list[Error],
-    headers: dict[str, str] | None = None,
+    needed: dict[str, str] | None = None,
 ) -> web.Response:
     content = {"accepted": accepted, "refused": refused, "errors": list(map(_fields, errors))}
     # With a line's end: it is read in terminals.
     body = json.dumps(content, ensure_ascii=False).encode(errors="replace") + b"\n"
-    headers = {"Content-Type": intake.JSON} | (headers or {})
-    return web.Response(status=code, body=body, headers=headers)
+    return web.Response(
+        status=code, body=body, headers={"Content-Type": intake.JSON} | (needed or {})
+    )
 
 
 def _fields(error: Error) -> dict[str, Any]:

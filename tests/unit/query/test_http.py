@@ -8,6 +8,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from structlog.testing import capture_logs
 
 from pipeline.errors import Overloaded, Rejected, TooLarge, Unavailable
+from pipeline.keyring import Keyring
 from pipeline.plan import AttributeField, Compare, Operator, Records, Trace, Traces
 from pipeline.signal import Signal
 from query.api import answers, http
@@ -55,7 +56,7 @@ async def client(backend):
         raise ValueError("secret of the house")
 
     app = web.Application(middlewares=[answers.errors])
-    app.add_routes(http.routes(Engine(backend, Limits(trace_spans_max=50)), now_ns=lambda: NOW))
+    app.add_routes(http.routes(Engine(backend, Limits(trace_spans_max=50)), Keyring(), lambda: NOW))
     app.add_routes([web.get("/fails", fails)])
     async with TestClient(TestServer(app)) as client:
         yield client
