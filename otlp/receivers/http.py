@@ -93,7 +93,7 @@ class HttpReceiver:
         signal = SIGNALS.get(request.path.rstrip("/"))
         media_type = intake.media_type(request)
         try:
-            ask = self._ask(request, signal, media_type)
+            ask = _ask(request, signal, media_type, self._door)
             outcome = await self._take(request, ask)
         except ConnectionError:
             raise  # the sender is gone: nobody is there to be answered
@@ -105,20 +105,6 @@ class HttpReceiver:
         self._door.metrics.answered("http", signal, str(response.status), seconds)
         return response
 
-    def _ask(self, request: web.BaseRequest, signal: Signal | None, media_type: str) -> Ask:
-        """Read what a request asks for; raises a verdict on what is not served, or not to all."""
-        if signal is None:
-            text = f"nothing is at {request.path}; OTLP/HTTP is sent to {PATHS}"
-            raise refusal(StatusCode.UNIMPLEMENTED, 404, text)
-        if request.method != "POST":
-            text = f"{request.method} is not served here; OTLP/HTTP is sent with POST"
-            raise refusal(StatusCode.INVALID_ARGUMENT, 405, text, {"Allow": "POST"})
-        tenant = self._door.tenant(headers(request))
-        if media_type not in {PROTOBUF, JSON}:
-            text = f'Content-Type "{media_type}" is not taken; send {PROTOBUF} or {JSON}'
-            raise refusal(StatusCode.INVALID_ARGUMENT, 415, text)
-        return Ask(signal, tenant, media_type == JSON, intake.compression(request))
-
     async def _take(self, request: web.BaseRequest, ask: Ask) -> Outcome:
         with self._door.room() as room:
             body = await intake.body(request, ask.compression, self._config, room)
@@ -129,6 +115,21 @@ class HttpReceiver:
             else:
                 payload = body
             return await self._door.admit(ask.signal, ask.tenant, payload, room)
+
+
+def _ask(request: web.BaseRequest, signal: Signal | None, media_type: str, door: Door) -> Ask:
+    """Read what a request asks for; raises a verdict on what is not served, or not to all."""
+    if signal is None:
+        text = f"nothing is at {request.path}; OTLP/HTTP is sent to {PATHS}"
+        raise refusal(StatusCode.UNIMPLEMENTED, 404, text)
+    if request.method != "POST":
+        text = f"{request.method} is not served here; OTLP/HTTP is sent with POST"
+        raise refusal(StatusCode.INVALID_ARGUMENT, 405, text, {"Allow": "POST"})
+    tenant = door.tenant(headers(request))
+    if media_type not in {PROTOBUF, JSON}:
+        text = f'Content-Type "{media_type}" is not taken; send {PROTOBUF} or {JSON}'
+        raise refusal(StatusCode.INVALID_ARGUMENT, 415, text)
+    return Ask(signal, tenant, media_type == JSON, intake.compression(request))
 
 
 def _success(ask: Ask, outcome: Outcome) -> web.Response:
