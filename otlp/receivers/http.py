@@ -15,7 +15,7 @@ from otlp.door import Door, Outcome
 from otlp.receivers import intake, listen, status, success
 from otlp.receivers.intake import JSON, PROTOBUF, refusal
 from otlp.receivers.status import Refusal
-from pipeline.guard import headers
+from pipeline import guard
 from pipeline.signal import Signal
 
 SIGNALS: Final = {f"/v1/{signal}": signal for signal in Signal}
@@ -125,7 +125,7 @@ def _ask(request: web.BaseRequest, signal: Signal | None, media_type: str, door:
     if request.method != "POST":
         text = f"{request.method} is not served here; OTLP/HTTP is sent with POST"
         raise refusal(StatusCode.INVALID_ARGUMENT, 405, text, {"Allow": "POST"})
-    tenant = door.tenant(headers(request))
+    tenant = door.tenant(guard.headers(request))
     if media_type not in {PROTOBUF, JSON}:
         text = f'Content-Type "{media_type}" is not taken; send {PROTOBUF} or {JSON}'
         raise refusal(StatusCode.INVALID_ARGUMENT, 415, text)
@@ -143,7 +143,7 @@ def _success(ask: Ask, outcome: Outcome) -> web.Response:
 def _failure(error: Exception, media_type: str) -> web.Response:
     told = status.answer(error)
     as_json = media_type != PROTOBUF
-    needed = {"Content-Type": JSON if as_json else PROTOBUF} | status.headers(told)
+    headers = {"Content-Type": JSON if as_json else PROTOBUF} | status.headers(told)
     if isinstance(error, Refusal):
-        needed |= error.headers
-    return web.Response(status=told.http, body=status.body(told, as_json=as_json), headers=needed)
+        headers |= error.headers
+    return web.Response(status=told.http, body=status.body(told, as_json=as_json), headers=headers)

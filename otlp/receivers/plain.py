@@ -20,7 +20,7 @@ from otlp.config import IngestorConfig
 from otlp.door import Door, Outcome
 from otlp.receivers import intake, status
 from otlp.receivers.status import Refusal
-from pipeline.guard import headers
+from pipeline import guard
 from pipeline.signal import Signal
 
 PATH: Final = "/v1/{signal:" + "|".join(Signal) + "}{slash:/?}"
@@ -46,7 +46,7 @@ def routes(
         return response
 
     async def _take(request: web.Request, signal: Signal) -> web.Response:
-        tenant = door.tenant(headers(request))
+        tenant = door.tenant(guard.headers(request))
         compressed = intake.compression(request)
         with door.room() as room:
             body = await intake.body(request, compressed, config, room)
@@ -79,8 +79,8 @@ def _answer(outcome: Outcome, read: Plain) -> web.Response:
 
 def _failure(error: Exception) -> web.Response:
     told = status.answer(error)
-    needed = status.headers(told) | (error.headers if isinstance(error, Refusal) else {})
-    return _told(told.http, 0, 0, [Error(told.message)], needed)
+    headers = status.headers(told) | (error.headers if isinstance(error, Refusal) else {})
+    return _told(told.http, 0, 0, [Error(told.message)], headers)
 
 
 def _told(
@@ -88,14 +88,13 @@ def _told(
     accepted: int,
     refused: int,
     errors: list[Error],
-    needed: dict[str, str] | None = None,
+    headers: dict[str, str] | None = None,
 ) -> web.Response:
     content = {"accepted": accepted, "refused": refused, "errors": list(map(_fields, errors))}
     # With a line's end: it is read in terminals.
     body = json.dumps(content, ensure_ascii=False).encode(errors="replace") + b"\n"
-    return web.Response(
-        status=code, body=body, headers={"Content-Type": intake.JSON} | (needed or {})
-    )
+    headers = {"Content-Type": intake.JSON} | (headers or {})
+    return web.Response(status=code, body=body, headers=headers)
 
 
 def _fields(error: Error) -> dict[str, Any]:
