@@ -93,7 +93,7 @@ class Conditions:
             return f"({found})"
         # The index holds these words; of the granules that it leaves, the search itself decides.
         tokens = self._parameters.add(known, "Array(String)")
-        return f"(hasAll(tokens(lower(body)), {tokens}) AND {found})"
+        return f"(indexHint(hasAll(tokens(lower(body)), {tokens})) AND {found})"
 
     def _search(self, how: Search, text: str) -> str:
         """Return the search with a place for the text that is searched."""
