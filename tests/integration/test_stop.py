@@ -8,12 +8,14 @@ import time
 from contextlib import ExitStack
 
 import pytest
+from aiohttp import ClientSession
 
 from otlp.receivers.grpc import GrpcReceiver
 from otlp.receivers.http import HttpReceiver
+from otlp.receivers.intake import PROTOBUF
 from tests.support.aura_process import PORTS, Aura
 from tests.support.certificates import Authority, needs_openssl
-from tests.support.otlp_requests import door, ingestor, memory_bus
+from tests.support.otlp_requests import Gate, door, ingestor, memory_bus, spans, until
 
 STOP_TIMEOUT_S = 1
 STOP = {"AURA_INGESTOR_STOP_TIMEOUT_S": f"{STOP_TIMEOUT_S}s"}
@@ -70,6 +72,25 @@ async def test_a_plain_listener_does_not_wait_for_who_says_little(receiver, begu
         async with asyncio.timeout(5):
             await listens.__aexit__(None, None, None)
         writer.close()
+
+
+async def test_a_stop_over_http_waits_once_and_not_twice():
+    gate = Gate(memory_bus().publish)
+    config = ingestor(stop_timeout_s=2)
+    async with ClientSession() as session:
+        stands = door(gate, config)
+        listens = await HttpReceiver(config, stands).__aenter__()
+        headers = {"Content-Type": PROTOBUF}
+        asked = asyncio.create_task(
+            session.post(f"{listens.url}/v1/traces", data=spans(), headers=headers)
+        )
+        await until(lambda: gate.messages)
+        began = time.monotonic()
+        await listens.__aexit__(None, None, None)
+        assert 1.9 < time.monotonic() - began < 3.5
+        assert isinstance((await asyncio.gather(asked, return_exceptions=True))[0], Exception)
+        gate.opened.set()
+        await stands.close()
 
 
 @needs_openssl
