@@ -7,7 +7,7 @@ READY := .venv/.ready
 CLIENTS := tests/clients
 PEERS := build/peers
 
-.PHONY: run test peers check lint types arch wheel bench golden pin clean
+.PHONY: run test peers check lint types arch wheel bench golden sim pin clean
 
 run: $(READY) ## everything in one process: embedded NATS and chdb
 	$(BIN)/aura up
@@ -34,6 +34,9 @@ wheel: $(READY) ## the built wheel, in an environment of its own, outside the ch
 
 bench: $(READY) ## CPU-seconds per million records, beside the bare insert
 	$(BIN)/python -m tests.bench.path
+
+sim: $(READY) ## thousands of schedules of the committer: ROUNDS=, SEED=
+	ROUNDS=$${ROUNDS:-20000} $(BIN)/pytest -n 2 tests/sim
 
 golden: $(READY) ## write the snapshots anew
 	AURA_GOLDEN=write $(BIN)/pytest tests/golden tests/unit/query

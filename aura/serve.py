@@ -85,6 +85,7 @@ class Parts:
         self.workers: list[Worker] = []
         self._up = up
         self._config = config
+        self._keyring = config.auth.keyring()
         self._registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._registry)
@@ -107,7 +108,8 @@ class Parts:
     async def ask(self, store: QueryBackend) -> None:
         """Serve the query API."""
         engine = Engine(store, self._config.query.limits)
-        address = await self._web("query.listen", self._config.query.listen, http.routes(engine))
+        routes = http.routes(engine, self._keyring)
+        address = await self._web("query.listen", self._config.query.listen, routes)
         self.lines.append(f"look   http://{address}/v1/logs  /v1/traces  /v1/metrics")
 
     async def receive(self, bus: Bus) -> None:
@@ -118,6 +120,7 @@ class Parts:
             config,
             message_bytes_max=self._config.bus.message_bytes_max,
             metrics=Metrics(self._registry),
+            keyring=self._keyring,
         )
         await self._up.enter_async_context(door)
         address = await self._web("ingestor.api", config.api, plain.routes(door, config))
@@ -129,7 +132,7 @@ class Parts:
     async def _web(self, setting: str, address: str, routes: list[web.RouteDef]) -> str:
         """Listen for HTTP, with health and metrics beside the routes; return the address."""
         app = web.Application(middlewares=[answers.errors])
-        app.add_routes([*routes, *probes.routes(self.checks, self._registry)])
+        app.add_routes([*routes, *probes.routes(self.checks, self._registry, self._keyring)])
         # Decompression is the receivers', so that limits hold before and after it.
         runner = web.AppRunner(
             app,

@@ -15,7 +15,7 @@ from otlp.door import Door, Outcome
 from otlp.receivers import listen, status, success
 from otlp.receivers.inflate import Body, Gunzip
 from pipeline.errors import Overloaded, Rejected
-from pipeline.ports import DEFAULT_TENANT
+from pipeline.keyring import Headers
 from pipeline.signal import Signal
 
 SIGNALS: Final = {
@@ -116,6 +116,7 @@ class GrpcReceiver:
         return export
 
     async def _take(self, signal: Signal, context: Context) -> Outcome:
+        tenant = self._door.tenant(_metadata(context))
         with self._door.room() as room:
             try:
                 async with asyncio.timeout(self._config.read_timeout_s):
@@ -132,7 +133,7 @@ class GrpcReceiver:
                 payload = body.finish()
             else:
                 room.take(len(payload))
-            return await self._door.admit(signal, DEFAULT_TENANT, payload, room)
+            return await self._door.admit(signal, tenant, payload, room)
 
     async def _refuse(
         self, signal: Signal, error: Exception, context: Context, started: float
@@ -151,6 +152,11 @@ class GrpcReceiver:
             serving = health_pb2.HealthCheckResponse.NOT_SERVING
         answer: bytes = health_pb2.HealthCheckResponse(status=serving).SerializeToString()
         return answer
+
+
+def _metadata(context: Context) -> Headers:
+    pairs = context.invocation_metadata() or ()
+    return lambda name: [str(value) for key, value in pairs if key == name]
 
 
 class _Methods(grpc.GenericRpcHandler):  # type: ignore[type-arg] # generic in its stubs only

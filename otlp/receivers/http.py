@@ -15,7 +15,7 @@ from otlp.door import Door, Outcome
 from otlp.receivers import intake, listen, status, success
 from otlp.receivers.intake import JSON, PROTOBUF, refusal
 from otlp.receivers.status import Refusal
-from pipeline.ports import DEFAULT_TENANT
+from pipeline import guard
 from pipeline.signal import Signal
 
 SIGNALS: Final = {f"/v1/{signal}": signal for signal in Signal}
@@ -26,9 +26,10 @@ LINGER_S: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a request's head says: the signal, the body's form, and how it is compressed."""
+    """What a request's head says: the signal, whose records, their form and compression."""
 
     signal: Signal
+    tenant: str
     as_json: bool
     compression: str
 
@@ -92,7 +93,7 @@ class HttpReceiver:
         signal = SIGNALS.get(request.path.rstrip("/"))
         media_type = intake.media_type(request)
         try:
-            ask = _ask(request, signal, media_type)
+            ask = _ask(request, signal, media_type, self._door)
             outcome = await self._take(request, ask)
         except ConnectionError:
             raise  # the sender is gone: nobody is there to be answered
@@ -113,21 +114,22 @@ class HttpReceiver:
                 room.resize(len(payload))
             else:
                 payload = body
-            return await self._door.admit(ask.signal, DEFAULT_TENANT, payload, room)
+            return await self._door.admit(ask.signal, ask.tenant, payload, room)
 
 
-def _ask(request: web.BaseRequest, signal: Signal | None, media_type: str) -> Ask:
-    """Read what a request asks for; raises Refusal for what nobody serves here."""
+def _ask(request: web.BaseRequest, signal: Signal | None, media_type: str, door: Door) -> Ask:
+    """Read what a request asks for; raises a verdict on what is not served, or not to all."""
     if signal is None:
         text = f"nothing is at {request.path}; OTLP/HTTP is sent to {PATHS}"
         raise refusal(StatusCode.UNIMPLEMENTED, 404, text)
     if request.method != "POST":
         text = f"{request.method} is not served here; OTLP/HTTP is sent with POST"
         raise refusal(StatusCode.INVALID_ARGUMENT, 405, text, {"Allow": "POST"})
+    tenant = door.tenant(guard.headers(request))
     if media_type not in {PROTOBUF, JSON}:
         text = f'Content-Type "{media_type}" is not taken; send {PROTOBUF} or {JSON}'
         raise refusal(StatusCode.INVALID_ARGUMENT, 415, text)
-    return Ask(signal, media_type == JSON, intake.compression(request))
+    return Ask(signal, tenant, media_type == JSON, intake.compression(request))
 
 
 def _success(ask: Ask, outcome: Outcome) -> web.Response:
@@ -141,9 +143,7 @@ def _success(ask: Ask, outcome: Outcome) -> web.Response:
 def _failure(error: Exception, media_type: str) -> web.Response:
     told = status.answer(error)
     as_json = media_type != PROTOBUF
-    headers = {"Content-Type": JSON if as_json else PROTOBUF}
-    if told.retry_s is not None:
-        headers["Retry-After"] = str(told.retry_s)
+    headers = {"Content-Type": JSON if as_json else PROTOBUF} | status.headers(told)
     if isinstance(error, Refusal):
         headers |= error.headers
     return web.Response(status=told.http, body=status.body(told, as_json=as_json), headers=headers)

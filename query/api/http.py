@@ -7,8 +7,9 @@ from typing import Any
 
 from aiohttp import web
 
+from pipeline.guard import guarded, identity
+from pipeline.keyring import Access, Keyring
 from pipeline.plan import Records, Trace, Traces
-from pipeline.ports import DEFAULT_TENANT
 from pipeline.signal import Signal
 from query.api import answers, logs, metrics, parameters, render, times, traces
 from query.api.parameters import Range
@@ -19,15 +20,18 @@ TRUNCATED = "Aura-Truncated"
 """Header of a trace that has more spans than `limits.trace_spans_max`: `true`."""
 
 
-def routes(engine: Engine, now_ns: Callable[[], int] = time.time_ns) -> list[web.RouteDef]:
+def routes(
+    engine: Engine, keyring: Keyring, now_ns: Callable[[], int] = time.time_ns
+) -> list[web.RouteDef]:
     """Return the API's routes; the application needs the middleware `answers.errors`."""
     api = Api(engine, now_ns)
-    return [
+    reading = [
         web.get("/v1/logs", api.logs),
         web.get("/v1/traces", api.traces),
         web.get("/v1/traces/{trace_id}", api.trace),
         web.get("/v1/metrics", api.metrics),
     ]
+    return guarded(reading, keyring, Access.READ)
 
 
 class Api:
@@ -53,7 +57,8 @@ class Api:
     async def traces(self, request: web.Request) -> web.Response:
         """Answer a summary of each trace of which a span matches."""
         asked = self._read(request, Signal.TRACES)
-        plan = Traces(DEFAULT_TENANT, asked.start_ns, asked.end_ns, asked.where, asked.limit)
+        tenant = identity(request).tenant
+        plan = Traces(tenant, asked.start_ns, asked.end_ns, asked.where, asked.limit)
         return await self._list(plan, "traces", asked, traces.summary)
 
     async def trace(self, request: web.Request) -> web.Response:
@@ -61,7 +66,7 @@ class Api:
         parameters.only(request.query, ())
         trace_id = traces.identifier(request.match_info["trace_id"])
         most = self._engine.limits.trace_spans_max
-        answer = await self._engine.run(Trace(DEFAULT_TENANT, trace_id, most))
+        answer = await self._engine.run(Trace(identity(request).tenant, trace_id, most))
         if not answer.rows.num_rows:
             raise web.HTTPNotFound(reason=f"no spans of trace {trace_id.hex()}")
         body = await asyncio.to_thread(traces.otlp, answer.rows)
@@ -76,9 +81,8 @@ class Api:
     ) -> web.Response:
         asked = self._read(request, signal)
         sources = render.Sources()
-        plan = Records(
-            signal, DEFAULT_TENANT, asked.start_ns, asked.end_ns, asked.where, asked.limit
-        )
+        tenant = identity(request).tenant
+        plan = Records(signal, tenant, asked.start_ns, asked.end_ns, asked.where, asked.limit)
         return await self._list(plan, signal, asked, lambda stored: row(stored, sources))
 
     def _read(self, request: web.Request, signal: Signal) -> Range:

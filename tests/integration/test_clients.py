@@ -89,6 +89,8 @@ async def test_case_40_every_client_comes_back_after_a_burst_of_refusals():
     logs = sum(message.accepted for message in await stored(bus, Signal.LOGS))
     came_back = len(RUNS) - len(NEVER_RETRY)
     assert (spans, logs) == (3 * came_back, 2 * came_back)
+    points = sum(message.accepted for message in await stored(bus, Signal.METRICS))
+    assert points >= 2 * len(INSTRUMENTS) * came_back  # Java counts itself too
 
 
 def everything(aura: Aura, service: str) -> dict[str, list[dict[str, Any]]] | None:
