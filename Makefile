@@ -4,13 +4,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test check lint types arch wheel bench golden sim pin clean
+CLIENTS := tests/clients
+PEERS := build/peers
+
+.PHONY: run test peers check lint types arch wheel bench golden sim pin clean
 
 run: $(READY) ## everything in one process: embedded NATS and chdb
 	$(BIN)/aura up
 
 test: $(READY) ## every test that has what it needs on this machine
 	$(BIN)/pytest -n 2 --dist loadfile
+
+peers: $(addprefix $(PEERS)/,go collector javascript java) ## what the tests send with: Go, Node and Maven build it
 
 check: $(READY) lint types arch wheel
 
@@ -47,3 +52,15 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $(READY)
+
+$(PEERS)/go $(PEERS)/collector: $(PEERS)/%: $(CLIENTS)/%/main.go $(CLIENTS)/%/go.mod $(CLIENTS)/%/go.sum
+	cd $(CLIENTS)/$* && go build -o $(CURDIR)/$@ .
+
+$(PEERS)/javascript: $(addprefix $(CLIENTS)/javascript/,client.js package.json package-lock.json .npmrc)
+	mkdir -p $@ && cp $^ $@
+	cd $@ && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
+
+$(PEERS)/java: $(CLIENTS)/java/pom.xml $(CLIENTS)/java/src/main/java/Client.java
+	cd $(CLIENTS)/java && mvn -q -B -ntp -Dfolder=$(CURDIR)/$@ compiler:compile dependency:copy-dependencies
+	touch $@
