@@ -1,5 +1,6 @@
 """The native codec beside the plain one: equal batches, equal verdicts, equal errors."""
 
+from collections import Counter
 from random import Random
 
 from hypothesis import given, settings
@@ -42,7 +43,7 @@ def outcome(decoder, payloads, expected):
 
 
 def counted(signal, payload):
-    """Return how many records the plain rules find, and what they refuse by reason; or the error."""
+    """Return how many records the plain rules find and refuse, and by which; or the error."""
     try:
         records, refused = plain_refused(signal, payload)
     except Rejected as error:
