@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test check lint types arch wheel bench golden pin clean
+.PHONY: run test check lint types arch wheel bench fuzz golden pin clean
 
 run: $(READY) ## everything in one process: embedded NATS and chdb
 	$(BIN)/aura up
@@ -29,6 +29,9 @@ wheel: $(READY) ## the built wheel, in an environment of its own, outside the ch
 
 bench: $(READY) ## CPU-seconds per million records, beside the bare insert
 	$(BIN)/python -m tests.bench.path
+
+fuzz: $(READY) ## attack an Aura: MINUTES= (10), SEED= (printed), CASE= (one alone)
+	$(BIN)/python -m tests.fuzz
 
 golden: $(READY) ## write the snapshots anew
 	AURA_GOLDEN=write $(BIN)/pytest tests/golden tests/unit/query

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Final, NoReturn, Self, TypeAlias
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc import aio
 from grpc_health.v1 import health_pb2
 
@@ -144,7 +145,11 @@ class GrpcReceiver:
 
     async def _check(self, request: bytes, context: Context) -> bytes:
         """Answer gRPC's health protocol; `Watch` is not served, as it allows."""
-        if health_pb2.HealthCheckRequest.FromString(request).service not in SERVICES:
+        try:
+            service = health_pb2.HealthCheckRequest.FromString(request).service
+        except DecodeError as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        if service not in SERVICES:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such service")
         serving = health_pb2.HealthCheckResponse.SERVING
         if self._door.closed:

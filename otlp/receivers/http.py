@@ -1,6 +1,5 @@
 """OTLP over HTTP: protobuf and JSON, compressed or not (port 4318)."""
 
-import logging
 from dataclasses import dataclass
 from time import perf_counter
 from types import TracebackType
@@ -14,7 +13,8 @@ from otlp.config import IngestorConfig, host_and_port
 from otlp.door import Door, Outcome
 from otlp.receivers import intake, listen, status, success
 from otlp.receivers.intake import JSON, PROTOBUF, refusal
-from otlp.receivers.status import Refusal
+from otlp.receivers.status import Answer, Refusal
+from pipeline.listener import Server
 from pipeline.ports import DEFAULT_TENANT
 from pipeline.signal import Signal
 
@@ -53,16 +53,12 @@ class HttpReceiver:
         """The address that is listened on, with the port that was given out."""
 
     async def __aenter__(self) -> Self:
-        # aiohttp writes a line with a traceback for every request that is no HTTP, and anybody can
-        # fill a disk that way; what fails behind its parser is logged by `status`.
-        quiet = logging.Logger("quiet", logging.CRITICAL)
         # The low-level server: no routes, no middleware, and none of their answers in HTML.
         # Decompression is ours, so that the limits hold before and after it.
-        server = web.Server(
+        server = Server(
             self._serve,
+            _malformed,
             auto_decompress=False,
-            access_log=None,
-            logger=quiet,
             read_bufsize=2**16,
             lingering_time=LINGER_S,
         )
@@ -108,7 +104,7 @@ class HttpReceiver:
         with self._door.room() as room:
             body = await intake.body(request, ask.compression, self._config, room)
             if ask.as_json:
-                payload = from_json(ask.signal, body)
+                payload = await self._door.aside.run(len(body), from_json, ask.signal, body)
                 del body
                 room.resize(len(payload))
             else:
@@ -147,3 +143,9 @@ def _failure(error: Exception, media_type: str) -> web.Response:
     if isinstance(error, Refusal):
         headers |= error.headers
     return web.Response(status=told.http, body=status.body(told, as_json=as_json), headers=headers)
+
+
+def _malformed(code: int, message: str) -> web.Response:
+    told = Answer(StatusCode.INVALID_ARGUMENT, code, status.printable(message))
+    body = status.body(told, as_json=True)
+    return web.Response(status=code, body=body, headers={"Content-Type": JSON})

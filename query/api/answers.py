@@ -52,6 +52,11 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return _error(500, "internal error; the log says more")
 
 
+def malformed(status: int, message: str) -> web.Response:
+    """Return the answer to what is no request, in the same form."""
+    return _error(status, message)
+
+
 def _verdict(verdict: AuraError) -> web.Response:
     match verdict:
         case Wrong():

@@ -69,6 +69,8 @@ def test_every_signal_is_found_soon_and_after_a_restart(tmp_path):
         assert aura.stop() == 0
         aura.start()
         assert counts(aura) == dict.fromkeys(QUESTIONS, 2)
+        longest = 'body="' + "é" * 4000 + '"'  # each letter is six when it is percent-encoded
+        assert aura.ask("/v1/logs", q=longest)["logs"] == []
         trace = aura.ask("/v1/traces")["traces"][0]["trace_id"]
         assert aura.ask(f"/v1/traces/{trace}")["resourceSpans"]
     finally:

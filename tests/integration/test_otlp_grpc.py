@@ -351,6 +351,10 @@ async def test_the_health_protocol(client: Client):
     with pytest.raises(aio.AioRpcError) as caught:
         await check(health_pb2.HealthCheckRequest(service="x"))
     assert caught.value.code() == StatusCode.NOT_FOUND
+    raw = client.channel.unary_unary("/grpc.health.v1.Health/Check")
+    with pytest.raises(aio.AioRpcError) as caught:
+        await raw(b"\xff")
+    assert caught.value.code() == StatusCode.INVALID_ARGUMENT
     await client.door.close()
     answer = await check(health_pb2.HealthCheckRequest())
     assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
