@@ -22,7 +22,14 @@ class Server(web.Server):
     """`web.Server` whose every answer has one form; bugs of a handler are the handler's to log."""
 
     def __init__(self, handler: Any, refuse: Refuse, **settings: Any) -> None:
-        super().__init__(handler, **({"logger": _QUIET, "access_log": None} | settings))
+        async def formed(request: web.BaseRequest) -> web.StreamResponse:
+            try:
+                response: web.StreamResponse = await handler(request)
+            except web.HTTPException as error:  # from before an application's middleware
+                response = refuse(error.status, error.text or error.reason)
+            return response
+
+        super().__init__(formed, **({"logger": _QUIET, "access_log": None} | settings))
         self.refuse = refuse
 
     def __call__(self) -> RequestHandler:

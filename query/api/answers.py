@@ -41,6 +41,8 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except AuraError as verdict:
         return _verdict(verdict)
+    except ConnectionError:
+        raise  # the client is gone: nobody is there to be answered
     except web.HTTPException as error:
         if error.status < HTTPStatus.BAD_REQUEST:
             raise

@@ -14,6 +14,8 @@ from query.wrong import Place, WrongQuery, shown
 
 LENGTH_MAX: Final = 4096
 """Characters of a query."""
+CONDITIONS_MAX: Final = 100
+"""Comparisons of a query: each is a kilobyte or two of SQL."""
 DEPTH_MAX: Final = 64
 """Levels of AND, OR and NOT inside each other."""
 
@@ -63,6 +65,8 @@ class _Builder(Transformer[Token, tree.Query]):
     # Runs inside the parser, bottom up: no depth of nesting can exhaust Python's stack.
 
     def query(self, where: tree.Expression | None = None) -> tree.Query:
+        if where is not None:
+            _few(where)
         return tree.Query(where)
 
     def disjunction(self, *parts: tree.Expression) -> tree.Expression:
@@ -103,6 +107,19 @@ class _Builder(Transformer[Token, tree.Query]):
     def quoted_value(self, token: Token) -> tree.Value:
         text = _unescape(token[1:-1], _place(token).after('"'))
         return tree.Value(text, quoted=True, place=_place(token))
+
+
+def _few(where: tree.Expression) -> None:
+    count, waiting = 0, [where]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, tree.Comparison):
+            count += 1
+            if count > CONDITIONS_MAX:
+                limit = f"a query has at most {CONDITIONS_MAX} comparisons"
+                raise WrongQuery(limit, node.name.place)
+        else:
+            waiting += [node.part] if isinstance(node, tree.Not) else reversed(node.parts)
 
 
 def _place(token: Token) -> Place:

@@ -35,6 +35,7 @@ def _told(seed: int, report: Report) -> int:
     print(f"sent {dict(report.sent)}, answers {dict(sorted(report.statuses.items()))}")
     print(f"clean records answered {len(report.clean)}")
     print(f"after the warm-up {report.warm}\nat the end        {report.end}")
+    print(f"resident {report.resident_mib} MiB")
     if report.failures:
         print(shown(seed, report, FOLDER))
     return 1 if report.failures else 0

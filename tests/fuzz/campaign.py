@@ -16,7 +16,7 @@ from tests.fuzz.client import Heard
 from tests.fuzz.surface import OTLP, PROTOBUF
 from tests.fuzz.watch import Holds, holds, outcries
 from tests.fuzz.wire import Request, whole
-from tests.support.aura_process import Aura
+from tests.support.aura_process import Aura, poll
 from tests.support.numbered import PER_REQUEST, request, stored
 
 CONNECTIONS = 6
@@ -24,6 +24,8 @@ CALLERS = 2
 DEADLINE_S = 20.0
 """Within which every request is answered; a body that does not come has 2 s."""
 CLEAN_PAUSE_S = 0.1
+STEPS = 15
+"""Of the time; after a third of them Aura is warm."""
 QUIET_S = 40.0
 """Within which nothing is left of the attack."""
 SETTINGS = {"AURA_INGESTOR_READ_TIMEOUT_S": "2s"}
@@ -47,9 +49,13 @@ class Report:
     statuses: Counter[str] = field(default_factory=Counter)
     failures: dict[str, list[str]] = field(default_factory=dict)
     clean: set[str] = field(default_factory=set)
+    """Labels of the clean records that were answered with success."""
+    newest: dict[Signal, str] = field(default_factory=dict)
     idle: Holds | None = None
     warm: Holds | None = None
     end: Holds | None = None
+    resident_mib: list[int] = field(default_factory=list)
+    """At even steps of the time."""
 
     def fail(self, case: str, *what: str) -> None:
         """Note what is wrong with a case."""
@@ -64,7 +70,6 @@ class Campaign:
         self._aura = aura
         self._seed = seed
         self._end = time.monotonic() + seconds
-        self._warm_after_s = seconds * 0.35
         self._numbers = count()
 
     async def run(self) -> Report:
@@ -80,9 +85,19 @@ class Campaign:
             group.create_task(self._disturb())
             for signal in Signal:
                 group.create_task(self._clean(signal))
-            await asyncio.sleep(self._warm_after_s)
-            self.report.warm = holds(pid)
+            group.create_task(self._watch(pid))
         return self.report
+
+    async def _watch(self, pid: int) -> None:
+        seconds = self._end - time.monotonic()
+        for step in range(1, STEPS):
+            await asyncio.sleep(seconds / STEPS)
+            if not self._left():
+                return
+            held = holds(pid)
+            self.report.resident_mib.append(held.resident_mib)
+            if step == STEPS // 3:
+                self.report.warm = held
 
     def _left(self) -> bool:
         return time.monotonic() < self._end and self._alive() and len(self.report.failures) < 20
@@ -152,7 +167,9 @@ class Campaign:
                 await asyncio.sleep(CLEAN_PAUSE_S)
                 if [answer.status for answer in heard.answers] == [200]:
                     numbers = range(first, first + PER_REQUEST)
-                    self.report.clean.update(f"{name}-{one} {attempt}" for one in numbers)
+                    labels = [f"{name}-{one} {attempt}" for one in numbers]
+                    self.report.clean.update(labels)
+                    self.report.newest[signal] = labels[-1]
                     break
 
 
@@ -166,6 +183,7 @@ def after(aura: Aura, report: Report, slack: Slack) -> None:
     _held(aura.process.pid, report, slack)
     for text in outcries(aura.folder / "stderr.log"):
         report.fail("log", text)
+    _settled(aura, report)
     if aura.stop() != 0:
         report.fail("stop", "a stop did not end well")
     counts = stored(aura, "clean-")
@@ -173,6 +191,14 @@ def after(aura: Aura, report: Report, slack: Slack) -> None:
         report.fail("lost", f"{len(lost)} of {len(report.clean)}, such as {sorted(lost)[:3]}")
     if doubled := [label for label, number in counts.items() if number > 1]:
         report.fail("doubled", f"{len(doubled)}, such as {doubled[:3]}")
+
+
+def _settled(aura: Aura, report: Report) -> None:
+    """Wait until the newest clean record of each signal is found: the others came before it."""
+    for signal, label in report.newest.items():
+        question = {"q": f'label="{label}"', "start": "now-3d"}
+        path = f"/v1/{signal}"
+        poll(lambda path=path, question=question: aura.ask(path, **question)[path[4:]], 60, label)
 
 
 def _held(pid: int, report: Report, slack: Slack) -> None:

@@ -91,6 +91,8 @@ async def _answer(reader: asyncio.StreamReader, method: str) -> Answer:
         headers = {name.lower(): value.strip() for name, _, value in pairs}
         if status >= 200:
             break
-    bodiless = method == "HEAD" or status in NO_BODY
+    # What the parser refuses has no method any more.
+    refused = status == 400 and headers.get("connection") == "close"
+    bodiless = (method == "HEAD" and not refused) or status in NO_BODY
     body = b"" if bodiless else await reader.readexactly(int(headers["content-length"]))
     return Answer(status, headers, body)

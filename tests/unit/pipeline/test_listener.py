@@ -62,6 +62,19 @@ async def test_what_is_no_http(port: int, content: bytes, caplog: pytest.LogCapt
     assert not caplog.records
 
 
+async def test_what_is_expected_of_an_application_in_vain():
+    runner = app()
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        content = b"GET / HTTP/1.1\r\nHost: x\r\nExpect: coffee\r\nConnection: close\r\n\r\n"
+        head, _, body = (await ask(runner.addresses[0][1], content)).partition(b"\r\n\r\n")
+    finally:
+        await runner.cleanup()
+    assert b" 417 " in head
+    assert body == b'{"said": "Unknown Expect: coffee"}'
+
+
 async def test_what_a_handler_does_not_catch_is_no_html(port: int):
     answer = await ask(port, b"GET / HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n")
     head, _, body = answer.partition(b"\r\n\r\n")

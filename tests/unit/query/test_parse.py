@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pipeline.plan import Operator
 from query.language import literal, tree
-from query.language.parse import DEPTH_MAX, LENGTH_MAX, parse
+from query.language.parse import CONDITIONS_MAX, DEPTH_MAX, LENGTH_MAX, parse
 from query.wrong import Place, WrongQuery
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -119,3 +119,10 @@ def test_a_message_repeats_only_the_start_of_what_was_found():
         parse("a=1 " + "b" * 4000)
 
     assert len(str(mistake.value)) < 150
+
+
+def test_a_query_has_a_hundred_comparisons_at_most():
+    parse(" OR ".join(["a=1"] * CONDITIONS_MAX))
+    with pytest.raises(WrongQuery, match="at most 100 comparisons") as caught:
+        parse(" OR ".join(["a=1"] * (CONDITIONS_MAX + 1)))
+    assert caught.value.place == Place(1, 7 * CONDITIONS_MAX + 1)
