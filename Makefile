@@ -33,6 +33,10 @@ bench: $(READY) ## CPU-seconds per million records, beside the bare insert
 fuzz: $(READY) ## attack an Aura: MINUTES= (10), SEED= (printed), CASE= (one alone)
 	$(BIN)/python -m tests.fuzz
 
+build/peers/rust: tests/clients/rust/Cargo.toml ## what the sample in Rust of the README needs
+	mkdir -p $@/src && cp $< $@/ && echo 'fn main() {}' > $@/src/main.rs
+	cd $@ && cargo build --quiet
+
 golden: $(READY) ## write the snapshots anew
 	AURA_GOLDEN=write $(BIN)/pytest tests/golden tests/unit/query
 
