@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test check lint types arch wheel bench fuzz golden pin clean
+.PHONY: run test check lint types arch wheel bench fuzz golden sim pin clean
 
 run: $(READY) ## everything in one process: embedded NATS and chdb
 	$(BIN)/aura up
@@ -36,6 +36,9 @@ fuzz: $(READY) ## attack an Aura: MINUTES= (10), SEED= (printed), CASE= (one alo
 build/peers/rust: tests/clients/rust/Cargo.toml ## what the sample in Rust of the README needs
 	mkdir -p $@/src && cp $< $@/ && echo 'fn main() {}' > $@/src/main.rs
 	cd $@ && cargo build --quiet
+
+sim: $(READY) ## thousands of schedules of the committer: ROUNDS=, SEED=
+	ROUNDS=$${ROUNDS:-20000} $(BIN)/pytest -n 2 tests/sim
 
 golden: $(READY) ## write the snapshots anew
 	AURA_GOLDEN=write $(BIN)/pytest tests/golden tests/unit/query

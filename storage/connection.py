@@ -44,7 +44,7 @@ _GREETING_S: Final = 10
 _ANSWER_S: Final = 300
 
 _SETTINGS: Final = {
-    # A hundred conditions on attributes are more than ClickHouse takes by itself.
+    # Fifty conditions on attributes are more than ClickHouse takes by itself.
     "max_query_size": str(4 * 2**20),
     "max_ast_elements": "1000000",
     "max_expanded_ast_elements": "1000000",

@@ -14,7 +14,7 @@ from query.wrong import Place, WrongQuery, shown
 
 LENGTH_MAX: Final = 4096
 """Characters of a query."""
-CONDITIONS_MAX: Final = 100
+CONDITIONS_MAX: Final = 50
 """Comparisons of a query: each is a kilobyte or two of SQL."""
 DEPTH_MAX: Final = 64
 """Levels of AND, OR and NOT inside each other."""

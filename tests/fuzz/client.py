@@ -86,13 +86,15 @@ async def _listen(reader: asyncio.StreamReader, methods: tuple[str, ...], heard:
 async def _answer(reader: asyncio.StreamReader, method: str) -> Answer:
     while True:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        status = int(head[0].removeprefix("HTTP/1.1 ").removeprefix("HTTP/1.0 ").split()[0])
+        version, status = head[0].split()[0], int(head[0].split()[1])
+        if not version.startswith("HTTP/"):
+            raise ValueError(head[0])
         pairs = (line.partition(":") for line in head[1:] if line)
         headers = {name.lower(): value.strip() for name, _, value in pairs}
         if status >= 200:
             break
-    # What the parser refuses has no method any more.
-    refused = status == 400 and headers.get("connection") == "close"
+    # What the parser refuses has no method any more, and HTTP's first version.
+    refused = status == 400 and version != "HTTP/1.1"
     bodiless = (method == "HEAD" and not refused) or status in NO_BODY
     body = b"" if bodiless else await reader.readexactly(int(headers["content-length"]))
     return Answer(status, headers, body)

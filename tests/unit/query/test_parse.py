@@ -121,8 +121,8 @@ def test_a_message_repeats_only_the_start_of_what_was_found():
     assert len(str(mistake.value)) < 150
 
 
-def test_a_query_has_a_hundred_comparisons_at_most():
+def test_a_query_has_fifty_comparisons_at_most():
     parse(" OR ".join(["a=1"] * CONDITIONS_MAX))
-    with pytest.raises(WrongQuery, match="at most 100 comparisons") as caught:
+    with pytest.raises(WrongQuery, match="at most 50 comparisons") as caught:
         parse(" OR ".join(["a=1"] * (CONDITIONS_MAX + 1)))
     assert caught.value.place == Place(1, 7 * CONDITIONS_MAX + 1)
