@@ -7,7 +7,7 @@ READY := .venv/.ready
 CLIENTS := tests/clients
 PEERS := build/peers
 
-.PHONY: run test peers check lint types arch wheel bench golden sim pin clean
+.PHONY: run test peers check lint types arch wheel bench fuzz golden sim pin clean
 
 run: $(READY) ## everything in one process: embedded NATS and chdb
 	$(BIN)/aura up
@@ -34,6 +34,13 @@ wheel: $(READY) ## the built wheel, in an environment of its own, outside the ch
 
 bench: $(READY) ## CPU-seconds per million records, beside the bare insert
 	$(BIN)/python -m tests.bench.path
+
+fuzz: $(READY) ## attack an Aura: MINUTES= (10), SEED= (printed), CASE= (one alone)
+	$(BIN)/python -m tests.fuzz
+
+build/peers/rust: tests/clients/rust/Cargo.toml ## what the sample in Rust of the README needs
+	mkdir -p $@/src && cp $< $@/ && echo 'fn main() {}' > $@/src/main.rs
+	cd $@ && cargo build --quiet
 
 sim: $(READY) ## thousands of schedules of the committer: ROUNDS=, SEED=
 	ROUNDS=$${ROUNDS:-20000} $(BIN)/pytest -n 2 tests/sim
