@@ -58,6 +58,8 @@ def test_curl(aura: Aura, tmp_path: Path):
     """What is sent is taken, and what is looked up is found as it is shown."""
     found = blocks()
     for block, shown in zip(found, [*found[1:], Block("", "")], strict=True):
+        if block.language == "python":  # sends what is looked up below
+            python(block.at(aura.ports), tmp_path)
         if block.language != "sh" or "curl" not in block.text:
             continue
         script = block.at(aura.ports).replace("curl ", "curl -sS --fail-with-body ")
