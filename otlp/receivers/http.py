@@ -1,6 +1,5 @@
 """OTLP over HTTP: protobuf and JSON, compressed or not (port 4318)."""
 
-import logging
 from dataclasses import dataclass
 from time import perf_counter
 from types import TracebackType
@@ -13,10 +12,12 @@ from otlp.codec.json import from_json
 from otlp.config import IngestorConfig, host_and_port
 from otlp.door import Door, Outcome
 from otlp.receivers import intake, listen, status, success
+from otlp.receivers.cors import Cors
 from otlp.receivers.intake import JSON, PROTOBUF, refusal
 from otlp.receivers.status import Refusal
 from pipeline import guard
 from pipeline.signal import Signal
+from pipeline.tls import Tls
 
 SIGNALS: Final = {f"/v1/{signal}": signal for signal in Signal}
 PATHS: Final = ", ".join(SIGNALS)
@@ -46,37 +47,40 @@ class HttpReceiver:
     that goes away is forgotten.
     """
 
-    def __init__(self, config: IngestorConfig, door: Door) -> None:
+    def __init__(self, config: IngestorConfig, door: Door, *, tls: Tls | None = None) -> None:
         self._config = config
+        self._tls = tls
+        self._cors = Cors(config.cors)
         self._door = door
         self._runner: web.ServerRunner | None = None
-        self.address = ""
-        """The address that is listened on, with the port that was given out."""
+        self.address = self.url = ""
+        """The address that is listened on, with the port that was given out, and its URL."""
 
     async def __aenter__(self) -> Self:
-        # aiohttp writes a line with a traceback for every request that is no HTTP, and anybody can
-        # fill a disk that way; what fails behind its parser is logged by `status`.
-        quiet = logging.Logger("quiet", logging.CRITICAL)
         # The low-level server: no routes, no middleware, and none of their answers in HTML.
         # Decompression is ours, so that the limits hold before and after it.
         server = web.Server(
             self._serve,
             auto_decompress=False,
             access_log=None,
-            logger=quiet,
+            logger=listen.QUIET,
             read_bufsize=2**16,
             lingering_time=LINGER_S,
         )
-        runner = web.ServerRunner(server, shutdown_timeout=self._config.stop_timeout_s)
+        patience_s = listen.patience_s(self._config.stop_timeout_s)
+        runner = web.ServerRunner(server, shutdown_timeout=patience_s)
         await runner.setup()
         host, port = host_and_port(self._config.http)
         try:
-            await web.TCPSite(runner, host or None, port, backlog=1024).start()
+            context = self._tls.context if self._tls else None
+            site = web.TCPSite(runner, host or None, port, backlog=1024, ssl_context=context)
+            await site.start()
         except OSError as error:
             await runner.cleanup()
             raise listen.taken("http", self._config.http, error) from error
         self._runner = runner
         self.address = listen.joined(*runner.addresses[0][:2])
+        self.url = listen.url(self._tls, *runner.addresses[0][:2])
         return self
 
     async def __aexit__(
@@ -92,6 +96,9 @@ class HttpReceiver:
         started = perf_counter()
         signal = SIGNALS.get(request.path.rstrip("/"))
         media_type = intake.media_type(request)
+        # A preflight carries no key, so it is answered before anything else is asked for.
+        if (preflight := self._cors.preflight(request)) is not None:
+            return preflight
         try:
             ask = _ask(request, signal, media_type, self._door)
             outcome = await self._take(request, ask)
@@ -101,6 +108,7 @@ class HttpReceiver:
             response = _failure(error, media_type)
         else:
             response = _success(ask, outcome)
+        self._cors.mark(request, response)
         seconds = perf_counter() - started
         self._door.metrics.answered("http", signal, str(response.status), seconds)
         return response

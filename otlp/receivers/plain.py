@@ -19,6 +19,7 @@ from otlp.codec.plain import Error, Plain, from_plain
 from otlp.config import IngestorConfig
 from otlp.door import Door, Outcome
 from otlp.receivers import intake, status
+from otlp.receivers.cors import Cors
 from otlp.receivers.status import Refusal
 from pipeline import guard
 from pipeline.signal import Signal
@@ -32,6 +33,7 @@ def routes(
     door: Door, config: IngestorConfig, clock_ns: Callable[[], int] = time.time_ns
 ) -> list[web.RouteDef]:
     """Return the routes, for a server that does not decompress by itself."""
+    cors = Cors(config.cors)
 
     async def take(request: web.Request) -> web.Response:
         started = perf_counter()
@@ -46,6 +48,7 @@ def routes(
         return response
 
     async def _take(request: web.Request, signal: Signal) -> web.Response:
+        cors.demand(request)
         tenant = door.tenant(guard.headers(request))
         compressed = intake.compression(request)
         with door.room() as room:

@@ -114,6 +114,24 @@ async def test_a_query_filters(client):
     assert [log["body"] for log in answer["logs"]] == ["newer"]
 
 
+async def test_an_attribute_that_is_nowhere_is_a_warning(client, backend):
+    answer = await fetch(client, "/v1/logs", q="sevice=api")
+
+    assert answer["logs"] == []
+    assert answer["warnings"] == ["no log has an attribute sevice; did you mean service?"]
+    await fetch(client, "/v1/logs", q="sevice=api")
+    assert backend.keys_asked == 2, "its key and all keys, once"
+
+
+async def test_a_text_is_no_number(client):
+    error = (await fetch(client, "/v1/traces", 400, q="service.name=x OR resource.*=5"))["error"]
+
+    assert error["message"].endswith(
+        'is text (seen: string), not the number 5: write resource.*="5"'
+    )
+    assert error["position"] == {"line": 1, "column": 30}
+
+
 async def test_the_line_of_the_readme(client):
     response = await client.get('/v1/logs?q=service_name="api"')
 
@@ -168,7 +186,7 @@ async def test_a_wrong_query_tells_its_place(client):
 
 
 @pytest.mark.parametrize(
-    "query", ["'; DROP TABLE logs; --", "%00", "\x00", "a='\x00", "\U0001f600"]
+    "query", ["'; DROP TABLE logs; --", "a=%00;", "\x00", "a='\x00", "\U0001f600"]
 )
 async def test_hostile_queries_are_mistakes_or_data(client, query):
     error = (await fetch(client, "/v1/logs", 400, q=query))["error"]
