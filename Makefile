@@ -47,7 +47,7 @@ pin: $(READY) ## write constraints.txt from what is installed
 clean:
 	rm -rf .venv build *.egg-info
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt setup.py $(wildcard otlp/codec/native/*)
 	$(PYTHON) -c 'import sys; sys.exit("Aura needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
