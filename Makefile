@@ -15,7 +15,7 @@ run: $(READY) ## everything in one process: embedded NATS and chdb
 test: $(READY) ## every test that has what it needs on this machine
 	$(BIN)/pytest -n 2 --dist loadfile
 
-peers: $(addprefix $(PEERS)/,go collector javascript java) ## what the tests send with: Go, Node and Maven build it
+peers: $(addprefix $(PEERS)/,go collector javascript java rust) ## what the tests send with
 
 check: $(READY) lint types arch wheel
 
@@ -37,10 +37,6 @@ bench: $(READY) ## CPU-seconds per million records, beside the bare insert
 
 fuzz: $(READY) ## attack an Aura: MINUTES= (10), SEED= (printed), CASE= (one alone)
 	$(BIN)/python -m tests.fuzz
-
-build/peers/rust: tests/clients/rust/Cargo.toml ## what the sample in Rust of the README needs
-	mkdir -p $@/src && cp $< $@/ && echo 'fn main() {}' > $@/src/main.rs
-	cd $@ && cargo build --quiet
 
 sim: $(READY) ## thousands of schedules of the committer: ROUNDS=, SEED=
 	ROUNDS=$${ROUNDS:-20000} $(BIN)/pytest -n 2 tests/sim
@@ -71,3 +67,7 @@ $(PEERS)/javascript: $(addprefix $(CLIENTS)/javascript/,client.js package.json p
 $(PEERS)/java: $(CLIENTS)/java/pom.xml $(CLIENTS)/java/src/main/java/Client.java
 	cd $(CLIENTS)/java && mvn -q -B -ntp -Dfolder=$(CURDIR)/$@ compiler:compile dependency:copy-dependencies
 	touch $@
+
+$(PEERS)/rust: $(CLIENTS)/rust/Cargo.toml
+	mkdir -p $@/src && cp $< $@/ && echo 'fn main() {}' > $@/src/main.rs
+	cd $@ && cargo build --quiet
