@@ -4,7 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test check lint types arch wheel bench golden pin clean
+NATIVE := setup.py $(wildcard otlp/codec/native/*)
+MINUTES ?= 1
+
+.PHONY: run test check lint types arch wheel fuzz-native bench bench-codec golden pin clean
 
 run: $(READY) ## everything in one process: embedded NATS and chdb
 	$(BIN)/aura up
@@ -27,8 +30,14 @@ arch: $(READY)
 wheel: $(READY) ## the built wheel, in an environment of its own, outside the checkout
 	sh tests/wheel.sh
 
+fuzz-native: $(READY) ## MINUTES=1: the native codec on mutated requests, under sanitizers
+	sh tests/fuzz/run.sh $(MINUTES)
+
 bench: $(READY) ## CPU-seconds per million records, beside the bare insert
 	$(BIN)/python -m tests.bench.path
+
+bench-codec: $(READY) ## microseconds a record of the codec, beside protobuf's parse
+	$(BIN)/python -m tests.bench.codec
 
 golden: $(READY) ## write the snapshots anew
 	AURA_GOLDEN=write $(BIN)/pytest tests/golden tests/unit/query
@@ -37,9 +46,9 @@ pin: $(READY) ## write constraints.txt from what is installed
 	$(BIN)/pip freeze --exclude-editable | grep -v '^aura' > constraints.txt
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv build *.egg-info otlp/codec/*.so
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt $(NATIVE)
 	$(PYTHON) -c 'import sys; sys.exit("Aura needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
