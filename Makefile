@@ -4,16 +4,19 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-NATIVE := setup.py $(wildcard otlp/codec/native/*)
+CLIENTS := tests/clients
+PEERS := build/peers
 MINUTES ?= 1
 
-.PHONY: run test check lint types arch wheel fuzz-native bench bench-codec golden pin clean
+.PHONY: run test peers check lint types arch wheel fuzz-native bench bench-codec golden sim pin clean
 
 run: $(READY) ## everything in one process: embedded NATS and chdb
 	$(BIN)/aura up
 
 test: $(READY) ## every test that has what it needs on this machine
 	$(BIN)/pytest -n 2 --dist loadfile
+
+peers: $(addprefix $(PEERS)/,go collector javascript java) ## what the tests send with: Go, Node and Maven build it
 
 check: $(READY) lint types arch wheel
 
@@ -39,6 +42,9 @@ bench: $(READY) ## CPU-seconds per million records, beside the bare insert
 bench-codec: $(READY) ## microseconds a record of the codec, beside protobuf's parse
 	$(BIN)/python -m tests.bench.codec
 
+sim: $(READY) ## thousands of schedules of the committer: ROUNDS=, SEED=
+	ROUNDS=$${ROUNDS:-20000} $(BIN)/pytest -n 2 tests/sim
+
 golden: $(READY) ## write the snapshots anew
 	AURA_GOLDEN=write $(BIN)/pytest tests/golden tests/unit/query
 
@@ -48,8 +54,20 @@ pin: $(READY) ## write constraints.txt from what is installed
 clean:
 	rm -rf .venv build *.egg-info otlp/codec/*.so
 
-$(READY): pyproject.toml constraints.txt $(NATIVE)
+$(READY): pyproject.toml constraints.txt setup.py $(wildcard otlp/codec/native/*)
 	$(PYTHON) -c 'import sys; sys.exit("Aura needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $(READY)
+
+$(PEERS)/go $(PEERS)/collector: $(PEERS)/%: $(CLIENTS)/%/main.go $(CLIENTS)/%/go.mod $(CLIENTS)/%/go.sum
+	cd $(CLIENTS)/$* && go build -o $(CURDIR)/$@ .
+
+$(PEERS)/javascript: $(addprefix $(CLIENTS)/javascript/,client.js package.json package-lock.json .npmrc)
+	mkdir -p $@ && cp $^ $@
+	cd $@ && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
+
+$(PEERS)/java: $(CLIENTS)/java/pom.xml $(CLIENTS)/java/src/main/java/Client.java
+	cd $(CLIENTS)/java && mvn -q -B -ntp -Dfolder=$(CURDIR)/$@ compiler:compile dependency:copy-dependencies
+	touch $@

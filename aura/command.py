@@ -15,8 +15,9 @@ import structlog
 import uvloop
 
 from aura.config import Config, LogConfig
+from aura.keys import keys
 from aura.serve import Role, serve
-from pipeline import settings
+from pipeline import settings, tls
 from pipeline.errors import Setup
 from pipeline.folder import DataFolder
 from storage import open_store, pending
@@ -37,6 +38,9 @@ _config = click.option(
 @click.version_option(version("aura"))
 def main() -> None:
     """Receive, keep and answer questions about OpenTelemetry logs, metrics and traces."""
+
+
+main.add_command(keys)
 
 
 @main.command()
@@ -62,7 +66,13 @@ def up(file: Path | None, roles: str | None) -> None:
 def check(file: Path) -> None:
     """Say what is wrong with a configuration file."""
     try:
-        _load(file)
+        config = _load(file)
+        for setting, one in {
+            "ingestor.tls": config.ingestor.tls,
+            "query.tls": config.query.tls,
+        }.items():
+            if one.on and (objection := tls.read(one, setting).objection):
+                click.echo(f"{file}: warning: {setting}.cert_file: {objection}", err=True)
     except Setup as error:
         _refuse(error)
     click.echo(f"{file}: ok")

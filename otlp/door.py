@@ -16,6 +16,7 @@ from otlp.receivers.budget import Budget, Room
 from otlp.receivers.join import STOPPING, Broken, Joiner, Limits, Load, Shared
 from otlp.receivers.metrics import Metrics
 from pipeline.errors import AuraError, Unavailable
+from pipeline.keyring import Access, Headers, Keyring
 from pipeline.ports import Message
 from pipeline.signal import Signal
 
@@ -40,19 +41,21 @@ class Door:
     `close`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - five parts, and two seams for tests
         self,
         publish: Callable[[Signal, Message], Awaitable[None]],
         config: IngestorConfig,
         *,
         message_bytes_max: int,
         metrics: Metrics,
+        keyring: Keyring,
         clock_ns: Callable[[], int] = time.time_ns,
         validate: Validate = validate,
     ) -> None:
         self.metrics = metrics
         self.closed = False
         self._config = config
+        self._keyring = keyring
         self._message_bytes_max = message_bytes_max
         self._validate = validate
         self._budget = Budget(config.in_flight_bytes_max)
@@ -65,6 +68,14 @@ class Door:
     def in_flight_bytes(self) -> int:
         """The bytes that unanswered requests hold."""
         return self._budget.taken
+
+    def tenant(self, headers: Headers) -> str:
+        """
+        Return whose records a request brings, to be asked before its body is read.
+
+        Raises what `Keyring.admit` raises.
+        """
+        return self._keyring.admit(headers, Access.WRITE).tenant
 
     def room(self) -> Room:
         """

@@ -1,6 +1,26 @@
-"""What both listeners have in common."""
+"""What the listeners have in common."""
+
+import logging
+from typing import Final
 
 from pipeline.errors import Setup
+from pipeline.tls import Tls
+
+QUIET: Final = logging.Logger("quiet", logging.CRITICAL)
+"""
+For servers of aiohttp: it writes a line with a traceback for every request that is no HTTP (TLS on
+a plain port, …), and anybody can fill a disk that way. What fails behind its parser we log.
+"""
+
+
+def patience_s(stop_timeout_s: float) -> float:
+    """
+    Return aiohttp's `shutdown_timeout` for a stop that takes at most `stop_timeout_s`.
+
+    It waits twice as long: first for answers, then, once bodies that are still coming in are given
+    up, for the rest.
+    """
+    return stop_timeout_s / 2
 
 
 def taken(setting: str, address: str, error: Exception) -> Setup:
@@ -12,3 +32,8 @@ def taken(setting: str, address: str, error: Exception) -> Setup:
 def joined(host: str, port: int) -> str:
     """Return "host:port", with brackets where the host is an IPv6 address."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def url(tls: Tls | None, host: str, port: int) -> str:
+    """Return where a listener for HTTP is found."""
+    return f"{'https' if tls else 'http'}://{joined(host, port)}"

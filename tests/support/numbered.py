@@ -91,14 +91,16 @@ def _metrics(label: str, number: int, now: int) -> bytes:
 class Sender(threading.Thread):
     """Sends numbered requests of one signal until told to stop; repeats what was not answered."""
 
-    def __init__(self, signal: Signal, name: str, port: int, transport: str) -> None:
+    def __init__(
+        self, signal: Signal, name: str, port: int, transport: str, pause_s: float = 0.0
+    ) -> None:
         super().__init__(daemon=True)
         self.signal, self.label = signal, name
         self.answered: set[str] = set()
         """Labels of the attempts that were answered with success."""
         self.last = ""
         self.sent = 0
-        self._port, self._transport = port, transport
+        self._port, self._transport, self._pause_s = port, transport, pause_s
         self._stopped = threading.Event()
 
     def finish(self) -> None:
@@ -127,6 +129,7 @@ class Sender(threading.Thread):
                     break
                 self._stopped.wait(0.02)  # a client's own pause before it tries again
             first += PER_REQUEST
+            self._stopped.wait(self._pause_s)
 
     def _send(self, body: bytes) -> bool:
         if self._transport == "grpc":
