@@ -6,9 +6,8 @@ READY := .venv/.ready
 
 CLIENTS := tests/clients
 PEERS := build/peers
-MINUTES ?= 1
 
-.PHONY: run test peers check lint types arch wheel fuzz-native bench bench-codec golden sim pin clean
+.PHONY: run test peers check lint types arch wheel bench bench-codec fuzz fuzz-native golden sim pin clean
 
 run: $(READY) ## everything in one process: embedded NATS and chdb
 	$(BIN)/aura up
@@ -16,7 +15,7 @@ run: $(READY) ## everything in one process: embedded NATS and chdb
 test: $(READY) ## every test that has what it needs on this machine
 	$(BIN)/pytest -n 2 --dist loadfile
 
-peers: $(addprefix $(PEERS)/,go collector javascript java) ## what the tests send with: Go, Node and Maven build it
+peers: $(addprefix $(PEERS)/,go collector javascript java rust) ## what the tests send with
 
 check: $(READY) lint types arch wheel
 
@@ -33,14 +32,17 @@ arch: $(READY)
 wheel: $(READY) ## the built wheel, in an environment of its own, outside the checkout
 	sh tests/wheel.sh
 
-fuzz-native: $(READY) ## MINUTES=1: the native codec on mutated requests, under sanitizers
-	sh tests/fuzz/run.sh $(MINUTES)
-
 bench: $(READY) ## CPU-seconds per million records, beside the bare insert
 	$(BIN)/python -m tests.bench.path
 
 bench-codec: $(READY) ## microseconds a record of the codec, beside protobuf's parse
 	$(BIN)/python -m tests.bench.codec
+
+fuzz: $(READY) ## attack an Aura: MINUTES= (10), SEED= (printed), CASE= (one alone)
+	$(BIN)/python -m tests.fuzz
+
+fuzz-native: $(READY) ## the native codec on mutated requests, under sanitizers: MINUTES= (1)
+	sh tests/native/run.sh $(or $(MINUTES),1)
 
 sim: $(READY) ## thousands of schedules of the committer: ROUNDS=, SEED=
 	ROUNDS=$${ROUNDS:-20000} $(BIN)/pytest -n 2 tests/sim
@@ -71,3 +73,7 @@ $(PEERS)/javascript: $(addprefix $(CLIENTS)/javascript/,client.js package.json p
 $(PEERS)/java: $(CLIENTS)/java/pom.xml $(CLIENTS)/java/src/main/java/Client.java
 	cd $(CLIENTS)/java && mvn -q -B -ntp -Dfolder=$(CURDIR)/$@ compiler:compile dependency:copy-dependencies
 	touch $@
+
+$(PEERS)/rust: $(CLIENTS)/rust/Cargo.toml
+	mkdir -p $@/src && cp $< $@/ && echo 'fn main() {}' > $@/src/main.rs
+	cd $@ && cargo build --quiet

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from enum import StrEnum
+from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -29,6 +30,7 @@ from pipeline import probes, processors
 from pipeline.bus import open_bus
 from pipeline.errors import Setup
 from pipeline.folder import DataFolder
+from pipeline.listener import AppRunner
 from pipeline.meters import RouterMeters
 from pipeline.ports import Bus, QueryBackend, Store
 from pipeline.prepare import Preparation
@@ -41,6 +43,9 @@ from query.engine import Engine
 from storage import open_store
 
 Tell = Callable[[str], None]
+
+LINE_BYTES_MAX: Final = 64 * 1024
+"""Of a request's first line: the longest query, when all of it is percent-encoded."""
 
 
 class Role(StrEnum):
@@ -153,12 +158,12 @@ class Parts:
         app = web.Application(middlewares=[*outer, answers.errors])
         app.add_routes([*routes, *probes.routes(self.checks, self._registry, self._keyring)])
         # Decompression is the receivers', so that limits hold before and after it.
-        runner = web.AppRunner(
+        runner = AppRunner(
             app,
-            access_log=None,
+            answers.malformed,
+            max_line_size=LINE_BYTES_MAX,
             auto_decompress=False,
             handler_cancellation=True,
-            logger=listen.QUIET,
             shutdown_timeout=listen.patience_s(self._config.ingestor.stop_timeout_s),
         )
         await runner.setup()

@@ -10,6 +10,7 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
+from otlp.aside import Aside
 from otlp.codec.validate import Checked, Part, validate
 from otlp.config import IngestorConfig
 from otlp.receivers.budget import Budget, Room
@@ -54,6 +55,7 @@ class Door:
     ) -> None:
         self.metrics = metrics
         self.closed = False
+        self.aside = Aside()
         self._config = config
         self._keyring = keyring
         self._message_bytes_max = message_bytes_max
@@ -112,7 +114,9 @@ class Door:
             with self.room() as own:
                 own.take(len(payload))
                 return await self.admit(signal, tenant, payload, own, cut)
-        checked = self._validate(signal, payload, self._message_bytes_max)
+        checked = await self.aside.run(
+            len(payload), self._validate, signal, payload, self._message_bytes_max
+        )
         reasons = Counter(cut or {}) + Counter(checked.reasons)
         refused = reasons.total()
         # A refused record is to be counted in the ledger even when nothing else is left.
@@ -139,6 +143,7 @@ class Door:
                 await self._idle()
         for task in self._shared.tasks:
             task.cancel()
+        self.aside.close()
         await self._idle()
 
     async def __aenter__(self) -> Self:

@@ -14,8 +14,9 @@ from otlp.door import Door, Outcome
 from otlp.receivers import intake, listen, status, success
 from otlp.receivers.cors import Cors
 from otlp.receivers.intake import JSON, PROTOBUF, refusal
-from otlp.receivers.status import Refusal
+from otlp.receivers.status import Answer, Refusal
 from pipeline import guard
+from pipeline.listener import Server
 from pipeline.signal import Signal
 from pipeline.tls import Tls
 
@@ -59,11 +60,10 @@ class HttpReceiver:
     async def __aenter__(self) -> Self:
         # The low-level server: no routes, no middleware, and none of their answers in HTML.
         # Decompression is ours, so that the limits hold before and after it.
-        server = web.Server(
+        server = Server(
             self._serve,
+            _malformed,
             auto_decompress=False,
-            access_log=None,
-            logger=listen.QUIET,
             read_bufsize=2**16,
             lingering_time=LINGER_S,
         )
@@ -117,7 +117,7 @@ class HttpReceiver:
         with self._door.room() as room:
             body = await intake.body(request, ask.compression, self._config, room)
             if ask.as_json:
-                payload = from_json(ask.signal, body)
+                payload = await self._door.aside.run(len(body), from_json, ask.signal, body)
                 del body
                 room.resize(len(payload))
             else:
@@ -155,3 +155,9 @@ def _failure(error: Exception, media_type: str) -> web.Response:
     if isinstance(error, Refusal):
         headers |= error.headers
     return web.Response(status=told.http, body=status.body(told, as_json=as_json), headers=headers)
+
+
+def _malformed(code: int, message: str) -> web.Response:
+    told = Answer(StatusCode.INVALID_ARGUMENT, code, status.printable(message))
+    body = status.body(told, as_json=True)
+    return web.Response(status=code, body=body, headers={"Content-Type": JSON})

@@ -56,7 +56,7 @@ def routes(
             if intake.media_type(request) == intake.PROTOBUF:
                 read = Plain(body, 0, ())
             else:
-                read = from_plain(signal, body, clock_ns())
+                read = await door.aside.run(len(body), from_plain, signal, body, clock_ns())
             del body
             room.resize(len(read.payload))
             cut = {UNREADABLE: read.refused} if read.refused else {}

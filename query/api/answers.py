@@ -49,6 +49,8 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except AuraError as verdict:
         return _verdict(verdict)
+    except ConnectionError:
+        raise  # the client is gone: nobody is there to be answered
     except web.HTTPException as error:
         if error.status < HTTPStatus.BAD_REQUEST:
             raise
@@ -58,6 +60,11 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except Exception:  # noqa: BLE001 - the outermost frame of a request: one bug, one 500
         _log.exception("unhandled error", method=request.method, path=request.path)
         return _error(500, "internal error; the log says more")
+
+
+def malformed(status: int, message: str) -> web.Response:
+    """Return the answer to what is no request, in the same form."""
+    return _error(status, message)
 
 
 def _verdict(verdict: AuraError) -> web.Response:

@@ -14,10 +14,10 @@ from query.wrong import Place, WrongQuery, shown
 
 LENGTH_MAX: Final = 4096
 """Characters of a query."""
+CONDITIONS_MAX: Final = 50
+"""Conditions of a query: each is a kilobyte or two of SQL."""
 DEPTH_MAX: Final = 64
 """Levels of AND, OR and NOT inside each other."""
-CONDITIONS_MAX: Final = 100
-"""Conditions of a query."""
 VALUES_MAX: Final = 200
 """Values of a list."""
 

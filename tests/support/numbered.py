@@ -4,6 +4,7 @@ import http.client
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import grpc
@@ -14,6 +15,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from pipeline.signal import Signal
+from tests.support.aura_process import Aura
 
 PER_REQUEST = 8
 KINDS = ("gauge", "histogram", "exponential_histogram", "sum", "summary")
@@ -33,6 +35,29 @@ COUNTED = {
         "summary_points",
     ],
 }
+
+
+def stored(aura: Aura, prefix: str = "") -> Counter[str]:
+    """Return how often each label of this prefix is stored, over all tables; Aura is down."""
+    having = f"GROUP BY 1 HAVING startsWith(label, '{prefix}')"
+    statements = []
+    for signal, tables in COUNTED.items():
+        for table in tables:
+            if signal is Signal.METRICS:
+                series = "(SELECT series_id, any(attributes) AS a FROM series GROUP BY series_id)"
+                statements.append(
+                    f"SELECT a.value[1] AS label, count() FROM {table} INNER JOIN {series} AS s "
+                    f"USING (series_id) {having}"
+                )
+            else:
+                statements.append(
+                    f"SELECT attributes.value[1] AS label, count() FROM {table} {having}"
+                )
+    counts: Counter[str] = Counter()
+    for rows in aura.sql(*statements):
+        for label, number in rows:
+            counts[str(label)] += int(str(number))
+    return counts
 
 
 def request(signal: Signal, name: str, first: int, attempt: int) -> bytes:

@@ -142,7 +142,7 @@ def test_a_message_repeats_only_the_start_of_what_was_found():
 def test_the_number_of_conditions_is_bounded():
     parse(" ".join(["a=1"] * CONDITIONS_MAX))
 
-    with pytest.raises(WrongQuery, match="column 401: a query has at most 100 conditions"):
+    with pytest.raises(WrongQuery, match="column 201: a query has at most 50 conditions"):
         parse(" ".join(["a=1"] * (CONDITIONS_MAX + 1)))
 
 

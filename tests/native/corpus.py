@@ -1,4 +1,4 @@
-"""Requests to start from: `python -m tests.fuzz.corpus FOLDER` writes them, named by signal."""
+"""Requests to start from: `python -m tests.native.corpus FOLDER` writes them, named by signal."""
 
 import sys
 from pathlib import Path

@@ -8,7 +8,7 @@ seed=${2:-$(date +%s)}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${CXX:-g++}" -std=c++17 -O1 -g -fno-omit-frame-pointer -Iotlp/codec/native \
-    -fsanitize=address,undefined -fno-sanitize-recover=all tests/fuzz/codec.cpp -o "$work/codec"
-.venv/bin/python -m tests.fuzz.corpus "$work/corpus"
+    -fsanitize=address,undefined -fno-sanitize-recover=all tests/native/codec.cpp -o "$work/codec"
+.venv/bin/python -m tests.native.corpus "$work/corpus"
 echo "seed $seed"
 "$work/codec" "$(awk "BEGIN { print 60 * $minutes }")" "$seed" "$work"/corpus/*
