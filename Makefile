@@ -7,7 +7,7 @@ READY := .venv/.ready
 CLIENTS := tests/clients
 PEERS := build/peers
 
-.PHONY: run test peers check lint types arch wheel bench fuzz golden sim pin clean
+.PHONY: run test peers check lint types arch wheel bench bench-codec fuzz fuzz-native golden sim pin clean
 
 run: $(READY) ## everything in one process: embedded NATS and chdb
 	$(BIN)/aura up
@@ -35,8 +35,14 @@ wheel: $(READY) ## the built wheel, in an environment of its own, outside the ch
 bench: $(READY) ## CPU-seconds per million records, beside the bare insert
 	$(BIN)/python -m tests.bench.path
 
+bench-codec: $(READY) ## microseconds a record of the codec, beside protobuf's parse
+	$(BIN)/python -m tests.bench.codec
+
 fuzz: $(READY) ## attack an Aura: MINUTES= (10), SEED= (printed), CASE= (one alone)
 	$(BIN)/python -m tests.fuzz
+
+fuzz-native: $(READY) ## the native codec on mutated requests, under sanitizers: MINUTES= (1)
+	sh tests/native/run.sh $(or $(MINUTES),1)
 
 sim: $(READY) ## thousands of schedules of the committer: ROUNDS=, SEED=
 	ROUNDS=$${ROUNDS:-20000} $(BIN)/pytest -n 2 tests/sim
@@ -48,7 +54,7 @@ pin: $(READY) ## write constraints.txt from what is installed
 	$(BIN)/pip freeze --exclude-editable | grep -v '^aura' > constraints.txt
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv build *.egg-info otlp/codec/*.so
 
 $(READY): pyproject.toml constraints.txt setup.py $(wildcard otlp/codec/native/*)
 	$(PYTHON) -c 'import sys; sys.exit("Aura needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
