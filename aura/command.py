@@ -15,6 +15,7 @@ import structlog
 import uvloop
 
 from aura.config import Config, LogConfig
+from aura.keys import keys
 from aura.serve import Role, serve
 from pipeline import settings, tls
 from pipeline.errors import Setup
@@ -37,6 +38,9 @@ _config = click.option(
 @click.version_option(version("aura"))
 def main() -> None:
     """Receive, keep and answer questions about OpenTelemetry logs, metrics and traces."""
+
+
+main.add_command(keys)
 
 
 @main.command()

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from enum import StrEnum
+from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -29,6 +30,7 @@ from pipeline import probes, processors
 from pipeline.bus import open_bus
 from pipeline.errors import Setup
 from pipeline.folder import DataFolder
+from pipeline.listener import AppRunner
 from pipeline.meters import RouterMeters
 from pipeline.ports import Bus, QueryBackend, Store
 from pipeline.prepare import Preparation
@@ -41,6 +43,9 @@ from query.engine import Engine
 from storage import open_store
 
 Tell = Callable[[str], None]
+
+LINE_BYTES_MAX: Final = 64 * 1024
+"""Of a request's first line: the longest query, when all of it is percent-encoded."""
 
 
 class Role(StrEnum):
@@ -88,6 +93,7 @@ class Parts:
         self.workers: list[Worker] = []
         self._up = up
         self._config = config
+        self._keyring = config.auth.keyring()
         self._registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._registry)
@@ -111,8 +117,9 @@ class Parts:
         """Serve the query API."""
         config = self._config.query
         engine = Engine(store, config.limits)
+        routes = http.routes(engine, self._keyring)
         tls = await self._tls("query.tls", config.tls)
-        url = await self._web("query.listen", config.listen, http.routes(engine), tls)
+        url = await self._web("query.listen", config.listen, routes, tls)
         self.lines.append(f"look   {url}/v1/logs  /v1/traces  /v1/metrics")
 
     async def receive(self, bus: Bus) -> None:
@@ -123,6 +130,7 @@ class Parts:
             config,
             message_bytes_max=self._config.bus.message_bytes_max,
             metrics=Metrics(self._registry),
+            keyring=self._keyring,
         )
         await self._up.enter_async_context(door)
         tls = await self._tls("ingestor.tls", config.tls)
@@ -148,14 +156,14 @@ class Parts:
     ) -> str:
         """Listen for HTTP, with health and metrics beside the routes; return the URL."""
         app = web.Application(middlewares=[*outer, answers.errors])
-        app.add_routes([*routes, *probes.routes(self.checks, self._registry)])
+        app.add_routes([*routes, *probes.routes(self.checks, self._registry, self._keyring)])
         # Decompression is the receivers', so that limits hold before and after it.
-        runner = web.AppRunner(
+        runner = AppRunner(
             app,
-            access_log=None,
+            answers.malformed,
+            max_line_size=LINE_BYTES_MAX,
             auto_decompress=False,
             handler_cancellation=True,
-            logger=listen.QUIET,
             shutdown_timeout=listen.patience_s(self._config.ingestor.stop_timeout_s),
         )
         await runner.setup()

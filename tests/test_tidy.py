@@ -63,7 +63,6 @@ def test_config_yaml_is_the_reference():
 
 CONTRACT_CASES = range(1, 48)
 """The numbered cases of the OTLP contract, section 7."""
-ELSEWHERE = {41, 45}
 
 
 def test_every_case_of_the_otlp_contract_is_a_test():
@@ -74,7 +73,7 @@ def test_every_case_of_the_otlp_contract_is_a_test():
         for match in named.finditer(path.read_text())
         for number in match[1].strip("_").split("_")
     }
-    assert set(CONTRACT_CASES) - found == ELSEWHERE
+    assert set(CONTRACT_CASES) <= found
 
 
 def test_tracked_files_name_no_registry_and_no_machine():

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Final, NoReturn, Self, TypeAlias
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc import aio
 from grpc_health.v1 import health_pb2
 
@@ -15,7 +16,7 @@ from otlp.door import Door, Outcome
 from otlp.receivers import credentials, listen, status, success
 from otlp.receivers.inflate import Body, Gunzip
 from pipeline.errors import Overloaded, Rejected
-from pipeline.ports import DEFAULT_TENANT
+from pipeline.keyring import Headers
 from pipeline.signal import Signal
 from pipeline.tls import Tls
 
@@ -107,7 +108,7 @@ class GrpcReceiver:
             method: grpc.stream_unary_rpc_method_handler(self._export(signal))
             for method, signal in SIGNALS.items()
         }
-        methods[HEALTH] = grpc.unary_unary_rpc_method_handler(self._check)
+        methods[HEALTH] = grpc.stream_unary_rpc_method_handler(self._check)
         return methods
 
     def _export(self, signal: Signal) -> Serve:
@@ -124,6 +125,7 @@ class GrpcReceiver:
 
     async def _take(self, signal: Signal, context: Context) -> Outcome:
         credentials.check_version(self._tls, context)
+        tenant = self._door.tenant(_metadata(context))
         with self._door.room() as room:
             try:
                 async with asyncio.timeout(self._config.read_timeout_s):
@@ -140,7 +142,7 @@ class GrpcReceiver:
                 payload = body.finish()
             else:
                 room.take(len(payload))
-            return await self._door.admit(signal, DEFAULT_TENANT, payload, room)
+            return await self._door.admit(signal, tenant, payload, room)
 
     async def _refuse(
         self, signal: Signal, error: Exception, context: Context, started: float
@@ -150,15 +152,29 @@ class GrpcReceiver:
         self._door.metrics.answered("grpc", signal, told.code.name, seconds)
         await context.abort(told.code, told.message, status.trailers(told))
 
-    async def _check(self, request: bytes, context: Context) -> bytes:
+    async def _check(self, _: object, context: Context) -> bytes:
         """Answer gRPC's health protocol; `Watch` is not served, as it allows."""
-        if health_pb2.HealthCheckRequest.FromString(request).service not in SERVICES:
+        # Read as in an Export: the library leaves a unary call without a message unanswered.
+        try:
+            async with asyncio.timeout(self._config.read_timeout_s):
+                request = await context.read()
+            if not isinstance(request, bytes):
+                raise DecodeError("the call holds no message")
+            service = health_pb2.HealthCheckRequest.FromString(request).service
+        except (DecodeError, TimeoutError) as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        if service not in SERVICES:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such service")
         serving = health_pb2.HealthCheckResponse.SERVING
         if self._door.closed:
             serving = health_pb2.HealthCheckResponse.NOT_SERVING
         answer: bytes = health_pb2.HealthCheckResponse(status=serving).SerializeToString()
         return answer
+
+
+def _metadata(context: Context) -> Headers:
+    pairs = context.invocation_metadata() or ()
+    return lambda name: [str(value) for key, value in pairs if key == name]
 
 
 class _Methods(grpc.GenericRpcHandler):  # type: ignore[type-arg] # generic in its stubs only

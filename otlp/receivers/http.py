@@ -14,8 +14,9 @@ from otlp.door import Door, Outcome
 from otlp.receivers import intake, listen, status, success
 from otlp.receivers.cors import Cors
 from otlp.receivers.intake import JSON, PROTOBUF, refusal
-from otlp.receivers.status import Refusal
-from pipeline.ports import DEFAULT_TENANT
+from otlp.receivers.status import Answer, Refusal
+from pipeline import guard
+from pipeline.listener import Server
 from pipeline.signal import Signal
 from pipeline.tls import Tls
 
@@ -27,9 +28,10 @@ LINGER_S: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a request's head says: the signal, the body's form, and how it is compressed."""
+    """What a request's head says: the signal, whose records, their form and compression."""
 
     signal: Signal
+    tenant: str
     as_json: bool
     compression: str
 
@@ -58,11 +60,10 @@ class HttpReceiver:
     async def __aenter__(self) -> Self:
         # The low-level server: no routes, no middleware, and none of their answers in HTML.
         # Decompression is ours, so that the limits hold before and after it.
-        server = web.Server(
+        server = Server(
             self._serve,
+            _malformed,
             auto_decompress=False,
-            access_log=None,
-            logger=listen.QUIET,
             read_bufsize=2**16,
             lingering_time=LINGER_S,
         )
@@ -99,7 +100,7 @@ class HttpReceiver:
         if (preflight := self._cors.preflight(request)) is not None:
             return preflight
         try:
-            ask = _ask(request, signal, media_type)
+            ask = _ask(request, signal, media_type, self._door)
             outcome = await self._take(request, ask)
         except ConnectionError:
             raise  # the sender is gone: nobody is there to be answered
@@ -116,26 +117,27 @@ class HttpReceiver:
         with self._door.room() as room:
             body = await intake.body(request, ask.compression, self._config, room)
             if ask.as_json:
-                payload = from_json(ask.signal, body)
+                payload = await self._door.aside.run(len(body), from_json, ask.signal, body)
                 del body
                 room.resize(len(payload))
             else:
                 payload = body
-            return await self._door.admit(ask.signal, DEFAULT_TENANT, payload, room)
+            return await self._door.admit(ask.signal, ask.tenant, payload, room)
 
 
-def _ask(request: web.BaseRequest, signal: Signal | None, media_type: str) -> Ask:
-    """Read what a request asks for; raises Refusal for what nobody serves here."""
+def _ask(request: web.BaseRequest, signal: Signal | None, media_type: str, door: Door) -> Ask:
+    """Read what a request asks for; raises a verdict on what is not served, or not to all."""
     if signal is None:
         text = f"nothing is at {request.path}; OTLP/HTTP is sent to {PATHS}"
         raise refusal(StatusCode.UNIMPLEMENTED, 404, text)
     if request.method != "POST":
         text = f"{request.method} is not served here; OTLP/HTTP is sent with POST"
         raise refusal(StatusCode.INVALID_ARGUMENT, 405, text, {"Allow": "POST"})
+    tenant = door.tenant(guard.headers(request))
     if media_type not in {PROTOBUF, JSON}:
         text = f'Content-Type "{media_type}" is not taken; send {PROTOBUF} or {JSON}'
         raise refusal(StatusCode.INVALID_ARGUMENT, 415, text)
-    return Ask(signal, media_type == JSON, intake.compression(request))
+    return Ask(signal, tenant, media_type == JSON, intake.compression(request))
 
 
 def _success(ask: Ask, outcome: Outcome) -> web.Response:
@@ -149,9 +151,13 @@ def _success(ask: Ask, outcome: Outcome) -> web.Response:
 def _failure(error: Exception, media_type: str) -> web.Response:
     told = status.answer(error)
     as_json = media_type != PROTOBUF
-    headers = {"Content-Type": JSON if as_json else PROTOBUF}
-    if told.retry_s is not None:
-        headers["Retry-After"] = str(told.retry_s)
+    headers = {"Content-Type": JSON if as_json else PROTOBUF} | status.headers(told)
     if isinstance(error, Refusal):
         headers |= error.headers
     return web.Response(status=told.http, body=status.body(told, as_json=as_json), headers=headers)
+
+
+def _malformed(code: int, message: str) -> web.Response:
+    told = Answer(StatusCode.INVALID_ARGUMENT, code, status.printable(message))
+    body = status.body(told, as_json=True)
+    return web.Response(status=code, body=body, headers={"Content-Type": JSON})

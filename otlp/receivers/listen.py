@@ -1,16 +1,7 @@
 """What the listeners have in common."""
 
-import logging
-from typing import Final
-
 from pipeline.errors import Setup
 from pipeline.tls import Tls
-
-QUIET: Final = logging.Logger("quiet", logging.CRITICAL)
-"""
-For servers of aiohttp: it writes a line with a traceback for every request that is no HTTP (TLS on
-a plain port, …), and anybody can fill a disk that way. What fails behind its parser we log.
-"""
 
 
 def patience_s(stop_timeout_s: float) -> float:
