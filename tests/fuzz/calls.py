@@ -39,6 +39,10 @@ FINE = {
 """What a bad call may be answered with: UNKNOWN and INTERNAL are bugs of ours."""
 
 
+UNSENT = "Internal error from Core"
+"""What the client's own library says when the answer came before its last message was sent."""
+
+
 @dataclass(frozen=True)
 class Call:
     """A call with so many messages, which its caller may give up early."""
@@ -86,16 +90,25 @@ async def complaints(channel: aio.Channel, call: Call, deadline_s: float) -> lis
 
     stub = channel.stream_unary(call.method)
     patience_s = call.patience_s or deadline_s
-    try:
-        await stub(
-            messages(), metadata=call.metadata, compression=call.compression, timeout=patience_s
-        )
-    except aio.AioRpcError as error:
-        if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-            return [] if call.patience_s else [f"no answer within {deadline_s:g} s"]
-        if error.code() not in FINE:
-            return [f"{error.code().name}: {error.details()}"]
-    return []
+    made = stub(
+        messages(), metadata=call.metadata, compression=call.compression, timeout=patience_s
+    )
+    with suppress(aio.AioRpcError):
+        try:
+            await made
+        except asyncio.CancelledError:
+            # So the library says that the server answered before all messages were sent.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+    code = await made.code()
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return [] if call.patience_s else [f"no answer within {deadline_s:g} s"]
+    if code is grpc.StatusCode.CANCELLED:
+        return [] if call.patience_s or len(call.messages) > 1 else ["cancelled by nobody"]
+    if await made.details() == UNSENT and len(call.messages) > 1:
+        return []
+    return [] if code in FINE else [f"{code.name}: {await made.details()}"]
 
 
 async def disturb(port: int, chance: Random) -> None:
