@@ -13,7 +13,7 @@ from query.config import Limits
 from query.engine import Engine
 from query.language import tree
 from query.language.check import check
-from query.language.parse import LENGTH_MAX, parse
+from query.language.parse import CONDITIONS_MAX, LENGTH_MAX, parse
 from query.wrong import WrongQuery
 from tests.golden.query.conditions import CORPORA, queries
 from tests.support.corpus_rows import TENANT, corpus_group
@@ -120,7 +120,7 @@ def test_too_long_a_query_is_refused_at_once(text):
 @pytest.mark.parametrize(
     "text",
     [
-        "k!=1 " * 99 + "timeout",
+        "k!=1 " * (CONDITIONS_MAX - 1) + "timeout",
         "k in (" + ",".join(map(str, range(200))) + ")",
         f"trace_id in ({','.join([f'{number:032x}' for number in range(100)])})",
         "(NOT(" * 63 + "*!=1" + "))" * 63,
