@@ -5,6 +5,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from pipeline.tls import TlsConfig
 from pipeline.units import Seconds, Size
 
 _ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9._-]*):([0-9]{1,5})", re.ASCII)
@@ -27,21 +28,51 @@ Address = Annotated[str, AfterValidator(_checked)]
 """A setting "host:port" to listen on."""
 
 
-class DeadLettersConfig(BaseModel):
-    """`ingestor.dead_letters`: what is kept of requests and records that are refused."""
+def _origin(pattern: str) -> str:
+    scheme, _, host = pattern.rpartition("://")
+    if not host or re.search(r"[/\s]", scheme + host):
+        raise ValueError(
+            f'"{pattern}" is not an origin such as "https://app.example.com" or '
+            '"https://*.example.com:8443"; it has no path'
+        )
+    return pattern.lower()
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
+"""A setting "scheme://host[:port]", as browsers write it, in which `*` is any text."""
+
+
+class CorsConfig(BaseModel):
+    """Which web pages may send (OTLP/HTTP and `api`); without allowed_origins none may."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    request_bytes_max: Size = Field(
-        256 * 2**10,
-        description="What one request leaves there: its first refused records, or its beginning "
-        "when it cannot be read; 0 keeps nothing",
+    allowed_origins: tuple[Origin, ...] = Field(
+        (), description="Origins of pages, such as https://*.example.com; *: of any page"
     )
-    waiting_bytes_max: Size = Field(
-        8 * 2**20, description="Letters that wait to be written; beyond it they are dropped"
+    allowed_headers: tuple[str, ...] = Field(
+        (),
+        description="Headers that pages may set besides Accept and those of content; *: any",
+    )
+    max_age: Seconds = Field(0.0, description="How long browsers remember the permission")
+
+
+class DeadLettersConfig(BaseModel):
+    """What doors leave of what they refuse; bus.dead_letters_… say how long it is kept."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    request_letters_max: Annotated[int, Field(ge=0, le=100_000)] = Field(
+        100, description="Refused records of one request that are kept; 0 keeps none, nor bodies"
+    )
+    letter_bytes_max: Annotated[Size, Field(gt=0)] = Field(
+        256 * 2**10, description="Bytes of one; of what is longer only the beginning is kept"
+    )
+    waiting_bytes_max: Annotated[Size, Field(gt=0)] = Field(
+        8 * 2**20, description="Bytes that wait to be written; beyond it letters are dropped"
     )
     rate: Annotated[float, Field(gt=0, le=10_000)] = Field(
-        100.0, description="Letters written in a second; more wait"
+        100.0, description="Letters that are written in a second"
     )
 
 
@@ -81,11 +112,9 @@ class IngestorConfig(BaseModel):
     stop_timeout_s: Seconds = Field(
         10.0, description="How long a stop waits for the requests that are under way"
     )
-
-    dead_letters: DeadLettersConfig = Field(
-        default_factory=DeadLettersConfig,
-        description="What is kept of requests and records that are refused",
-    )
+    tls: TlsConfig = Field(default_factory=TlsConfig)
+    cors: CorsConfig = Field(default_factory=CorsConfig)
+    dead_letters: DeadLettersConfig = Field(default_factory=DeadLettersConfig)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -3,25 +3,31 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar, TypeVarTuple
 
+from otlp.aside import LARGE_BYTES, Aside
+from otlp.codec.cuts import NOTHING, Allowance, Cut
 from otlp.codec.validate import Checked, Part, validate
 from otlp.config import IngestorConfig
-from otlp.letters import LetterBox, Sent
+from otlp.letters import LetterBox
 from otlp.receivers.budget import Budget, Room
 from otlp.receivers.join import STOPPING, Broken, Joiner, Limits, Load, Shared
 from otlp.receivers.metrics import Metrics
 from pipeline.errors import AuraError, Rejected, Unavailable
+from pipeline.keyring import Access, Headers, Keyring
 from pipeline.letter import Form
 from pipeline.ports import Message
 from pipeline.signal import Signal
 
-Validate = Callable[[Signal, bytes, int, int], Checked]
+Validate = Callable[[Signal, bytes, int, Allowance], Checked]
+
+_T = TypeVar("_T")
+_Arguments = TypeVarTuple("_Arguments")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,25 @@ class Outcome:
     accepted: int
     refused: int
     message: str
+
+
+@dataclass(slots=True)
+class Sent:
+    """
+    What a receiver left out of a payload: the number by reason, and the first of them as `cuts`.
+
+    `body` is what was sent, where that was OTLP/JSON: letters of refused records are cut from it.
+    The door takes it away when that is done.
+    """
+
+    refused: Mapping[str, int] = field(default_factory=dict)
+    cuts: Sequence[Cut] = ()
+    body: bytes = b""
+
+
+def as_json(body: bytes) -> Sent:
+    """Return OTLP/JSON for the letters; a large body is not held for them, nor taken apart."""
+    return Sent(body=body) if len(body) < LARGE_BYTES else Sent()
 
 
 class Door:
@@ -51,13 +76,16 @@ class Door:
         *,
         message_bytes_max: int,
         metrics: Metrics,
+        keyring: Keyring,
         letters: LetterBox | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
         validate: Validate = validate,
     ) -> None:
         self.metrics = metrics
         self.closed = False
+        self.aside = Aside()
         self._config = config
+        self._keyring = keyring
         self._message_bytes_max = message_bytes_max
         self._validate = validate
         self._letters = letters
@@ -72,15 +100,39 @@ class Door:
         """The bytes that unanswered requests hold."""
         return self._budget.taken
 
-    @property
-    def kept_bytes_max(self) -> int:
-        """What is kept of a request's refused records now."""
-        return self._letters.request_bytes_max if self._letters else 0
+    def tenant(self, headers: Headers) -> str:
+        """
+        Return whose records a request brings, to be asked before its body is read.
 
-    def unread(self, signal: Signal, tenant: str, form: Form, body: bytes, error: Rejected) -> None:
-        """Keep the beginning of a request that a receiver could not read."""
-        if self._letters:
-            self._letters.send_unread(signal, tenant, form, body, str(error))
+        Raises what `Keyring.admit` raises.
+        """
+        return self._keyring.admit(headers, Access.WRITE).tenant
+
+    @property
+    def allowance(self) -> Allowance:
+        """What is kept of a request's refused records now."""
+        return self._letters.allowance if self._letters else NOTHING
+
+    async def read(
+        self,
+        signal: Signal,
+        tenant: str,
+        form: Form,
+        body: bytes,
+        work: Callable[[*_Arguments], _T],
+        *arguments: *_Arguments,
+    ) -> _T:
+        """
+        Return what `work` makes of a body, aside; a body that it raises Rejected for is kept.
+
+        Raises what it raises.
+        """
+        try:
+            return await self.aside.run(len(body), work, *arguments)
+        except Rejected as error:
+            if self._letters:
+                self._letters.unread(signal, tenant, form, body, error)
+            raise
 
     def room(self) -> Room:
         """
@@ -104,8 +156,8 @@ class Door:
         Check an Export…ServiceRequest, and return once the bus acknowledged all that it keeps.
 
         `room` holds the bytes of the payload already; without one they are taken here. What a
-        receiver left out, `sent` says, is refused as if found here. A request with refused records
-        is a success, also when nothing is left of it. Raises Rejected for
+        receiver left out, which `sent` tells, is refused as if found here. A request with
+        refused records is a success, also when nothing is left of it. Raises Rejected for
         bytes that are no such request, Overloaded when there is no room here or in the bus,
         Unavailable when the bus does not answer or the door is closed, Broken for a bug. After an
         error, parts of a large request may be in the bus; sending it again is right.
@@ -118,16 +170,24 @@ class Door:
                 own.take(len(payload))
                 return await self.admit(signal, tenant, payload, own, sent)
         sent = sent or Sent()
-        checked = self._check(signal, tenant, payload, sent)
-        reasons = Counter(sent.counts) + Counter(checked.reasons)
+        checked = await self.read(
+            signal,
+            tenant,
+            Form.PROTOBUF,
+            payload,
+            self._validate,
+            signal,
+            payload,
+            self._message_bytes_max,
+            self.allowance,
+        )
+        reasons = Counter(sent.refused) + Counter(checked.reasons)
         refused = reasons.total()
-        if refused and sent.whole:
-            return Outcome(0, refused, checked.message)
         # A refused record is to be counted in the ledger even when nothing else is left.
         parts = checked.parts or ((Part(b"", 0),) if refused else ())
         size = len(payload)
         del payload
-        with self._holding(signal, tenant, checked, sent):
+        with self._holding(signal, tenant, checked, refused, sent):
             room.resize(sum(len(part.payload) for part in parts))
             if self.closed:
                 raise Unavailable(STOPPING)
@@ -148,6 +208,7 @@ class Door:
                 await self._idle()
         for task in self._shared.tasks:
             task.cancel()
+        self.aside.close()
         await self._idle()
 
     async def __aenter__(self) -> Self:
@@ -161,26 +222,15 @@ class Door:
     ) -> None:
         await self.close()
 
-    def _check(self, signal: Signal, tenant: str, payload: bytes, sent: Sent) -> Checked:
-        kept_bytes_max = 0 if sent.whole else self.kept_bytes_max
-        try:
-            return self._validate(signal, payload, self._message_bytes_max, kept_bytes_max)
-        except Rejected as error:
-            if not sent.whole:
-                form = sent.form if sent.body else Form.PROTOBUF
-                self.unread(signal, tenant, form, sent.body or payload, error)
-            raise
-
     def _holding(
-        self, signal: Signal, tenant: str, checked: Checked, sent: Sent
+        self, signal: Signal, tenant: str, checked: Checked, refused: int, sent: Sent
     ) -> AbstractContextManager[None]:
         """Return what sends the letters of a request when it is left without an error."""
-        if self._letters is None or not (checked.cuts or sent.cuts):
-            sent.body = b""
+        body, sent.body = sent.body, b""
+        if self._letters is None or not refused:
             return nullcontext()
-        letters = self._letters.written(signal, tenant, checked.cuts, sent)
-        sent.body = b""
-        return self._letters.holding(signal, letters)
+        letters = self._letters.written(signal, tenant, [*sent.cuts, *checked.cuts], body)
+        return self._letters.holding(signal, letters, refused)
 
     def _join(
         self, signal: Signal, tenant: str, parts: tuple[Part, ...], refused: int, room: Room

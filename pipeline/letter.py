@@ -9,7 +9,7 @@ from pipeline.position import Position
 from pipeline.signal import Signal
 
 REASON_LENGTH_MAX: Final = 1000
-"""Characters of a reason; a longer one is cut."""
+"""Characters of a reason or a field; a longer one is cut."""
 
 
 class Form(StrEnum):
@@ -31,7 +31,7 @@ class Refused:
     `payload` is a request of its own: of `records` records with what is around them, or, when
     `records` is None, all of a request that could not be read. `size` is its length in bytes; where
     that is more than the payload's, the payload is only its beginning. `arrived_ns` is the door's
-    time.
+    time. `field` names what breaks the rule, where one field does.
     """
 
     tenant: str
@@ -41,6 +41,7 @@ class Refused:
     arrived_ns: int
     form: Form = Form.PROTOBUF
     size: int = 0
+    field: str = ""
 
     @property
     def is_whole(self) -> bool:
@@ -65,9 +66,9 @@ class Letter:
     position: Position | None = None
 
     @property
-    def kind(self) -> Literal["refused", "buried"]:
-        """Whether a door or the committer did not take it."""
-        return "refused" if self.position is None else "buried"
+    def origin(self) -> Literal["door", "committer"]:
+        """Who did not take it."""
+        return "door" if self.position is None else "committer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +96,8 @@ class Page:
     next: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Pile:
-    """How many letters there are, their bytes as the bus counts them, and the oldest's time."""
-
-    letters: int
-    bytes: int
-    oldest_ns: int | None
-
-
 class DeadLetters(Protocol):
-    """A bounded log of letters for all signals; when it is full, the oldest go."""
+    """A log of letters for all signals, bounded by bytes, number and age: the oldest go."""
 
     async def refuse(self, signal: Signal, refused: Refused) -> None:
         """
@@ -135,8 +127,4 @@ class DeadLetters(Protocol):
 
         Raises Unavailable; then it may or may not be gone.
         """
-        ...
-
-    async def pile(self) -> Pile:
-        """Return what there is; raises Unavailable."""
         ...

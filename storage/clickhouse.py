@@ -11,11 +11,11 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from pipeline.errors import AuraError
-from pipeline.plan import Plan, Records, Trace, Traces
+from pipeline.plan import Keys, Plan, Records, Trace, Traces
 from pipeline.ports import Commit, Group, Recovery
 from pipeline.signal import Signal
 from storage import committer, migrate
-from storage.answers import RECORDS, SUMMARY
+from storage.answers import KEYS, RECORDS, SUMMARY
 from storage.committer import Committer
 from storage.compile import clickhouse as compiled
 from storage.compile.clickhouse import Statement
@@ -73,6 +73,8 @@ class ClickHouse:
                 table = await self._ask(compiled.trace(plan), RECORDS[Signal.TRACES])
             case Traces():
                 table = await self._traces(plan)
+            case Keys():
+                table = await self._ask(compiled.keys(plan), KEYS)
         for batch in table.combine_chunks().to_batches() or [_empty(table.schema)]:
             yield batch
 

@@ -28,6 +28,8 @@ _LIMITS: Final = {
     158: "it would read too many rows",
     159: "it took too long",
     160: "it would take too long",
+    167: "it has too many conditions",
+    168: "it has too many conditions",
     _MEMORY: "it takes too much memory",
     307: "it would read too many bytes",
     396: "its answer is too large",
@@ -42,6 +44,10 @@ _GREETING_S: Final = 10
 _ANSWER_S: Final = 300
 
 _SETTINGS: Final = {
+    # Fifty conditions on attributes are more than ClickHouse takes by itself.
+    "max_query_size": str(4 * 2**20),
+    "max_ast_elements": "1000000",
+    "max_expanded_ast_elements": "1000000",
     "output_format_arrow_string_as_string": "1",
     "output_format_arrow_fixed_string_as_fixed_byte_array": "1",
     "output_format_arrow_low_cardinality_as_dictionary": "0",

@@ -1,82 +1,63 @@
-"""What is kept of a request's refused records: the first ones, by the reason that they share."""
+"""What is kept of a request's refused records: the first ones, each as a request of its own."""
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
 
-RECORDS_MAX: Final = 100
-"""Records that are kept of one request: enough to see what is wrong with its sender."""
+from pipeline.letter import Form
 
-REASONS_MAX: Final = 8
-"""Reasons of one request that are told apart; plain JSON makes up its own."""
 
-T = TypeVar("T")
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How much may be kept of one request: so many records, each up to so long, and all of them."""
+
+    records: int = 0
+    record_bytes: int = 0
+    bytes: int = 0
+
+
+NOTHING = Allowance()
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
     """
-    Refused records of one request and reason, as a request of their own.
+    A refused record with what was around it, as a request of its own.
 
-    `payload` holds `records` of them; `size` is its length, more than it has when only its
-    beginning is kept. `indices` are their places among all records of the request, empty where they
-    are not known.
+    `size` is the length of that request: more than the payload has where only its beginning is
+    kept. `field` is what breaks the rule, where one field does; `index` the record's place among
+    all of the request, where it is known.
     """
 
     reason: str
     payload: bytes
-    records: int
     size: int
-    indices: tuple[int, ...] = ()
+    form: Form = Form.PROTOBUF
+    field: str = ""
+    index: int | None = None
 
 
-class Cuts(Generic[T]):
-    """
-    Gathers refused records up to `bytes_max`, `RECORDS_MAX` and `REASONS_MAX`.
+class Cuts:
+    """Gathers refused records in their order until the allowance is used up."""
 
-    A first record that is larger by itself is kept and cut off. `join` makes a request of records.
-    """
+    def __init__(self, allowance: Allowance) -> None:
+        self.kept: list[Cut] = []
+        self._allowance = allowance
+        self._left = allowance.bytes
 
-    def __init__(self, bytes_max: int, join: Callable[[Sequence[T]], bytes]) -> None:
-        self.full = bytes_max <= 0
-        self._bytes_max = bytes_max
-        self._join = join
-        self._size = 0
-        self._records = 0
-        self._kept: dict[str, list[tuple[T, int | None]]] = {}
+    @property
+    def full(self) -> bool:
+        """Tell whether nothing more is kept, so that the next record need not be made."""
+        return self._left <= 0 or len(self.kept) >= self._allowance.records
 
-    def add(self, reason: str, record: T, size: int, index: int | None = None) -> None:
-        """Keep a record that takes at most `size` bytes, or say from now on that it is full."""
-        if self.full:
-            return
-        if reason not in self._kept and len(self._kept) == REASONS_MAX:
-            return
-        if self._records and self._size + size > self._bytes_max:
-            self.full = True
-            return
-        self._size += size
-        self._records += 1
-        self._kept.setdefault(reason, []).append((record, index))
-        self.full = self._records == RECORDS_MAX or self._size >= self._bytes_max
-
-    def holds(self, reason: str) -> bool:
-        """Tell whether a record of this reason was kept."""
-        return reason in self._kept
-
-    def finish(self, totals: Mapping[str, int]) -> tuple[Cut, ...]:
-        """Return what was kept; `totals` counts all refused records of the request by reason."""
-        return tuple(self._cut(reason, kept, totals[reason]) for reason, kept in self._kept.items())
-
-    def _cut(self, reason: str, kept: Sequence[tuple[T, int | None]], total: int) -> Cut:
-        payload = self._join([record for record, _ in kept])
-        if len(kept) < total:
-            reason = f"{reason} ({len(kept)} of {total})"
-        indices = tuple(index for _, index in kept if index is not None)
-        whole = len(indices) == len(kept)
-        return Cut(
-            reason,
-            payload[: self._bytes_max],
-            len(kept),
-            len(payload),
-            indices if whole else (),
-        )
+    def add(
+        self,
+        reason: str,
+        request: bytes,
+        form: Form = Form.PROTOBUF,
+        field: str = "",
+        index: int | None = None,
+    ) -> None:
+        """Keep a record, or none from now on when it finds no room."""
+        payload = request[: self._allowance.record_bytes]
+        self._left -= len(payload)
+        if self._left >= 0:
+            self.kept.append(Cut(reason, payload, len(request), form, field, index))

@@ -1,7 +1,8 @@
-"""Some records of an OTLP/JSON request with what is around them, as they were sent."""
+"""One record of an OTLP/JSON request with what is around it, as it was sent."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import count
 from typing import Any, Final
 
@@ -17,10 +18,12 @@ class _Odd(Exception):  # noqa: N818 - never leaves this module
 
 
 def excerpts(
-    signal: Signal, body: bytes, choices: Sequence[Collection[int]]
+    signal: Signal, body: bytes, places: Sequence[int | None], bytes_max: int
 ) -> Sequence[bytes | None]:
     """
-    Return for each choice the request with the records of these places only.
+    Return for each place the request with the record of this place only; None for no place.
+
+    It is None too once the texts have reached `bytes_max`: each repeats what is around its record.
 
     `body` is what `from_json` took. Values, keys without a meaning and the order of keys are the
     sender's. None for a body that spells one key in two ways or sets two kinds of a metric's data:
@@ -29,9 +32,18 @@ def excerpts(
     steps = _steps(signal)
     try:
         content = json.loads(body)
-        return [dumped(_kept(content, steps, frozenset(one), count()) or {}) for one in choices]
+        found = dict(_walk(content, steps, count(), frozenset(places)))
     except (_Odd, RecursionError):
-        return [None] * len(choices)
+        return [None] * len(places)
+    texts: list[bytes | None] = []
+    for place in places:
+        text = None
+        if place in found and bytes_max > 0:
+            with suppress(RecursionError):
+                text = dumped(found[place])
+                bytes_max -= len(text)
+        texts.append(text)
+    return texts
 
 
 def dumped(content: Any) -> bytes:
@@ -56,25 +68,27 @@ def _steps(signal: Signal) -> Sequence[Collection[str]]:
     return steps
 
 
-def _kept(
+def _walk(
     message: Mapping[str, Any],
     steps: Sequence[Collection[str]],
-    wanted: frozenset[int],
     numbers: Iterator[int],
-) -> dict[str, Any] | None:
-    """Return the message with its wanted records, or None when it has none."""
+    wanted: Collection[int | None],
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the wanted records by their place, each alone in the messages around it."""
     keys = [key for key in message if key in steps[0] and message[key] is not None]
     if not keys:
-        return None
+        return
     if len(keys) > 1:
         raise _Odd
-    value = message[keys[0]]
-    kept: Any
+    key, value = keys[0], message[keys[0]]
     if len(steps) == 1:
-        kept = [record for record in value if next(numbers) in wanted]
+        for record in value:
+            if (place := next(numbers)) in wanted:
+                yield place, {**message, key: [record]}
     elif isinstance(value, list):
-        inner = (_kept(child or {}, steps[1:], wanted, numbers) for child in value)
-        kept = [child for child in inner if child is not None]
+        for child in value:
+            for place, kept in _walk(child or {}, steps[1:], numbers, wanted):
+                yield place, {**message, key: [kept]}
     else:
-        kept = _kept(value, steps[1:], wanted, numbers)
-    return {**message, keys[0]: kept} if kept else None
+        for place, kept in _walk(value, steps[1:], numbers, wanted):
+            yield place, {**message, key: kept}

@@ -59,8 +59,16 @@ class _Wrong(Exception):  # noqa: N818 - never leaves this module
         self.path: list[str] = []
 
 
+class Misread(Rejected):
+    """A value of OTLP/JSON that cannot be read; `path` leads to it, empty for the whole body."""
+
+    def __init__(self, path: str, must: str) -> None:
+        super().__init__(f"{path or 'the body'}: {must}")
+        self.path = path
+
+
 def from_json(signal: Signal, body: bytes) -> bytes:
-    """Return an OTLP/JSON request as protobuf; raises Rejected, naming the path at fault."""
+    """Return an OTLP/JSON request as protobuf; raises Rejected, which for a value is Misread."""
     try:
         content = json.loads(body.decode(), parse_constant=no_constant)
     except RecursionError as error:
@@ -76,8 +84,8 @@ def from_content(signal: Signal, content: Any) -> bytes:
     try:
         _fill(request, content, 0)
     except _Wrong as wrong:
-        path = "".join(reversed(wrong.path)).removeprefix(".") or "the body"
-        raise Rejected(f"{path}: {wrong}") from wrong
+        path = "".join(reversed(wrong.path)).removeprefix(".")
+        raise Misread(path, str(wrong)) from wrong
     return request.SerializeToString()
 
 

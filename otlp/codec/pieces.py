@@ -47,11 +47,6 @@ class Piece:
         """The most that the envelopes take in a request."""
         return sum(len(envelope.header) + _FRAME for envelope in self.envelopes)
 
-    @property
-    def size(self) -> int:
-        """The most that the record takes as a request of its own."""
-        return len(self.body) + _FRAME + self.overhead
-
 
 def take_apart(signal: Signal, request: Request) -> Iterator[Piece]:
     """Yield the records in their order; consumes the request."""
@@ -120,7 +115,7 @@ def pack(pieces: Iterable[Piece], bytes_max: int) -> Iterator[list[Piece]]:
             yield run
             run = []
             size = 0
-            added = piece.size
+            added = len(piece.body) + _FRAME + piece.overhead
         run.append(piece)
         size += added
     if run:

@@ -18,20 +18,20 @@ attributes), and a time as RFC 3339 or as Unix time in s, ms, us or ns; without 
 """
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
-from otlp.codec.cuts import Cut, Cuts
+from otlp.codec.cuts import NOTHING, Allowance, Cut, Cuts
 from otlp.codec.excerpt import dumped
-from otlp.codec.json import from_content, no_constant
+from otlp.codec.json import Misread, from_content, no_constant
 from otlp.codec.meanings import WRITERS
 from otlp.codec.pieces import PATHS
 from otlp.codec.record import Fault, Record
 from otlp.codec.request import REQUESTS
 from pipeline.errors import Rejected
+from pipeline.letter import Form
 from pipeline.signal import Signal
 
 ERRORS_MAX: Final = 100
@@ -53,13 +53,13 @@ class Plain:
     """
     A body as an Export…ServiceRequest, the count of records that are not in it, and why.
 
-    `cuts` are the first of those, one a line: lines that are no JSON as they came.
+    `cuts` are the first of those, lines that are no JSON as they came.
     """
 
     payload: bytes
     refused: int
     errors: tuple[Error, ...]
-    cuts: tuple[Cut, ...] = ()
+    cuts: Sequence[Cut] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +73,9 @@ class _Unread:
 class _Request:
     """What has been read so far."""
 
-    def __init__(self, signal: Signal, now_ns: int, kept_bytes_max: int) -> None:
+    def __init__(self, signal: Signal, now_ns: int, allowance: Allowance) -> None:
         self.refused = 0
-        self._reasons: Counter[str] = Counter()
-        self._cuts: Cuts[bytes] = Cuts(kept_bytes_max, b"\n".join)
+        self.cuts = Cuts(allowance)
         self.errors: list[Error] = []
         self._signal = signal
         self._now_ns = now_ns
@@ -98,22 +97,21 @@ class _Request:
                 self._write(Record(content))
         except (Fault, Rejected) as fault:
             self.refused += 1
-            self._keep(str(fault), content)
+            self._keep(fault, content)
             if len(self.errors) < ERRORS_MAX:
                 key = fault.key if isinstance(fault, Fault) else ""
                 self.errors.append(Error(str(fault), self._index, line, key or None))
         self._index += 1
 
-    def _keep(self, reason: str, content: Any) -> None:
-        if not self._cuts.full:
+    def _keep(self, fault: Fault | Rejected, content: Any) -> None:
+        if self.cuts.full:
+            return
+        field = fault.key if isinstance(fault, Fault) else ""
+        if isinstance(fault, Misread):
+            field = fault.path
+        with suppress(RecursionError):  # what was just deep enough to be read is not kept
             line = content.text.encode() if isinstance(content, _Unread) else dumped(content)
-            self._cuts.add(reason, line, len(line) + 1)
-        if self._cuts.holds(reason):
-            self._reasons[reason] += 1
-
-    def cuts(self) -> tuple[Cut, ...]:
-        """Return the first of what is not in the request."""
-        return self._cuts.finish(self._reasons)
+            self.cuts.add(str(fault), line, Form.PLAIN, field, self._index)
 
     def payload(self) -> bytes:
         """Return all as one request: requests in a row are that in protobuf."""
@@ -130,21 +128,20 @@ class _Request:
         self._records[key].append(written)
 
 
-def from_plain(signal: Signal, body: bytes, now_ns: int, kept_bytes_max: int = 0) -> Plain:
+def from_plain(signal: Signal, body: bytes, now_ns: int, allowance: Allowance = NOTHING) -> Plain:
     """
     Read a body of plain JSON or OTLP/JSON; a wrong record or line is refused alone.
 
-    The first of those are kept in `cuts`, up to `kept_bytes_max`.
+    Of those as many are kept in `cuts` as the allowance says.
 
     Raises Rejected, with line and column, for what is no JSON.
     """
-    request = partial(_Request, signal, now_ns, kept_bytes_max)
     try:
         content = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Rejected(f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
     try:
-        return _collected(request(), _documents(content))
+        return _collected(_Request(signal, now_ns, allowance), _documents(content))
     except RecursionError as error:
         raise Rejected("the body is JSON of too deep nesting") from error
     except json.JSONDecodeError as error:
@@ -155,7 +152,8 @@ def from_plain(signal: Signal, body: bytes, now_ns: int, kept_bytes_max: int = 0
             ) from error
     except ValueError as error:  # a number of 5,000 digits, NaN
         raise Rejected(f"the body is not valid JSON: {error}") from error
-    return _collected(request(), ((number, _line(line)) for number, line in lines))
+    read = ((number, _line(line)) for number, line in lines)
+    return _collected(_Request(signal, now_ns, allowance), read)
 
 
 def _collected(request: _Request, documents: Iterable[tuple[int, Any]]) -> Plain:
@@ -166,7 +164,7 @@ def _collected(request: _Request, documents: Iterable[tuple[int, Any]]) -> Plain
             request.add(line, record)
     if not seen:
         raise Rejected("the body is empty; send one JSON object, an array, or one object a line")
-    return Plain(request.payload(), request.refused, tuple(request.errors), request.cuts())
+    return Plain(request.payload(), request.refused, tuple(request.errors), request.cuts.kept)
 
 
 _DECODER: Final = json.JSONDecoder(parse_constant=no_constant)

@@ -5,10 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from otlp.codec.cuts import Cut, Cuts
+from otlp.codec._native import check
+from otlp.codec.cuts import NOTHING, Allowance, Cut, Cuts
 from otlp.codec.pieces import Piece, join, pack, take_apart
-from otlp.codec.request import parse
-from otlp.codec.rules import verdicts
+from otlp.codec.request import NUMBERS, UNCLEAR, canonical, parse
+from otlp.codec.rules import RULES, field_of
+from pipeline.errors import Rejected
 from pipeline.signal import Signal
 
 NOUNS: Final[Mapping[Signal, tuple[str, str]]] = {
@@ -33,7 +35,7 @@ class Checked:
     What became of a request: its valid records in their order, and the count of the others.
 
     `reasons` counts the refused records by the rule that they broke; its texts are those of
-    `rules.py` and the two about the size, so that they are few. `message` is for partial_success.
+    `rules.py` and the two about the size, so that they are few. `message` is for partial_success,
     `cuts` are the first of the refused records.
     """
 
@@ -42,10 +44,12 @@ class Checked:
     refused: int
     reasons: Mapping[str, int]
     message: str
-    cuts: tuple[Cut, ...] = ()
+    cuts: Sequence[Cut] = ()
 
 
-def validate(signal: Signal, payload: bytes, bytes_max: int, kept_bytes_max: int = 0) -> Checked:
+def validate(
+    signal: Signal, payload: bytes, bytes_max: int, allowance: Allowance = NOTHING
+) -> Checked:
     """
     Check a request record by record.
 
@@ -55,49 +59,57 @@ def validate(signal: Signal, payload: bytes, bytes_max: int, kept_bytes_max: int
 
     A record that does not fit into `bytes_max` by itself is refused; so is, where a request has to
     be split, one whose envelope takes more than half of it (repeating such an envelope for each few
-    records would turn one large request into a thousand). Of the refused records the first are kept
-    in `cuts`, up to `kept_bytes_max`.
+    records would turn one large request into a thousand). Of the refused records as many are kept
+    in `cuts` as the allowance says.
 
     Raises Rejected when the payload is no request at all.
     """
-    request = parse(signal, payload)
-    refused: dict[int, str] = {}
-    records = 0
-    for index, reason in enumerate(verdicts(signal, request)):
-        records += 1
-        if reason is not None:
-            refused[index] = reason
-    reasons = Counter(refused.values())
-    parts: tuple[Part, ...] = ()
-    if records and not refused and len(payload) <= bytes_max:
-        parts = (Part(payload, records),)
-        return Checked(parts, records, 0, {}, "")
-    cuts = Cuts(kept_bytes_max, join)
-    valid = []
-    needed = len(refused) < records or not cuts.full
-    for index, piece in enumerate(take_apart(signal, request) if needed else ()):
-        reason = refused.get(index)
-        if reason is None:
-            valid.append(piece)
-        elif not cuts.full:
-            cuts.add(reason, piece, piece.size, index)
-        elif len(refused) == records:
-            break  # nothing is left to be found
-    if valid:
-        parts = tuple(_parts(valid, bytes_max, reasons, cuts))
+    records, refused = _verdicts(signal, payload)
+    if not refused and len(payload) <= bytes_max:
+        return Checked((Part(payload, records),) if records else (), records, 0, {}, "")
+    reasons = Counter({RULES[rule]: count for rule, count in Counter(refused).items() if rule})
+    cuts = Cuts(allowance)
+    valid: list[Piece] = []
+    if records > reasons.total() or not cuts.full:
+        pieces = take_apart(signal, parse(signal, payload))
+        valid = _valid(pieces, refused or bytes(records), records - reasons.total(), cuts)
+    parts = tuple(_parts(valid, bytes_max, reasons, cuts)) if valid else ()
     accepted = sum(part.records for part in parts)
     message = _message(NOUNS[signal], reasons)
-    return Checked(
-        parts, accepted, records - accepted, dict(reasons), message, cuts.finish(reasons)
-    )
+    return Checked(parts, accepted, records - accepted, dict(reasons), message, cuts.kept)
+
+
+def _verdicts(signal: Signal, payload: bytes) -> tuple[int, bytes]:
+    """Return how many records there are and, unless all are valid, the rule that each breaks."""
+    found = check(NUMBERS[signal], payload)
+    if found is None:
+        found = check(NUMBERS[signal], canonical(signal, payload))
+    if found is None:
+        raise Rejected(UNCLEAR)
+    return found
+
+
+def _valid(pieces: Iterator[Piece], rules: bytes, number: int, cuts: Cuts) -> list[Piece]:
+    """Return the `number` of pieces that break no rule, and keep the first others as cuts."""
+    valid: list[Piece] = []
+    for index, (piece, rule) in enumerate(zip(pieces, rules, strict=True)):
+        if not rule:
+            valid.append(piece)
+        elif not cuts.full:
+            reason = RULES[rule]
+            cuts.add(reason, join([piece]), field=field_of(reason), index=index)
+        elif not number:
+            break
+    return valid
 
 
 def _parts(
-    pieces: Sequence[Piece], bytes_max: int, reasons: Counter[str], cuts: Cuts[Piece]
+    pieces: Sequence[Piece], bytes_max: int, reasons: Counter[str], cuts: Cuts
 ) -> Iterator[Part]:
     def refuse(reason: str, piece: Piece) -> None:
         reasons[reason] += 1
-        cuts.add(reason, piece, piece.size)
+        if not cuts.full:
+            cuts.add(reason, join([piece]))
 
     whole = join(pieces)
     if len(whole) <= bytes_max:
@@ -114,9 +126,8 @@ def _parts(
         if len(payload) <= bytes_max:
             yield Part(payload, len(run))
         else:
-            refuse(
-                f"a record with its resource and scope must take at most {bytes_max} bytes", run[0]
-            )
+            reason = f"a record with its resource and scope must take at most {bytes_max} bytes"
+            refuse(reason, run[0])
 
 
 def _message(nouns: tuple[str, str], reasons: Counter[str]) -> str:

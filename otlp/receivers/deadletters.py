@@ -1,92 +1,73 @@
-"""Dead letters on `ingestor.api`: to be listed, read, sent again and removed.
+"""Dead letters on `ingestor.api`: to be listed, read, sent again and removed, by admins.
 
 - `GET /v1/deadletters?after=&limit=&signal=`: `{"deadletters": […], "next": id or null}`, oldest
-  first; `next` is the `after` of the next page;
-- `GET /v1/deadletters/{id}`: one with its whole payload;
-- `POST /v1/deadletters/{id}/replay`: its payload, or a corrected one as the body, enters through
-  the door again, as a whole or not at all; the letter is removed when it was accepted:
-  `{"accepted": n, "refused": m, "removed": true or false, "errors": […]}`;
+  first, without their payloads; `next` is the `after` of the next page;
+- `GET /v1/deadletters/{id}`: one with its payload;
+- `POST /v1/deadletters/{id}/replay`: its payload enters through the door again, as a whole or not
+  at all, and it is removed when it was accepted: `{"accepted", "refused", "errors"}`, 400 when it
+  is refused again;
 - `DELETE /v1/deadletters/{id}`: removes it.
 
-The application needs a middleware that answers what is raised here.
+A key sees the letters of its own tenant; one that names no tenant sees all, or with X-Scope-OrgID
+those of that tenant. Letters of others are answered as if they were not there. The application
+needs a middleware that answers what is raised here.
 """
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
-from otlp.config import IngestorConfig
-from otlp.door import Door
-from otlp.receivers import intake
-from otlp.receivers.letter_form import full, listed
-from otlp.receivers.letter_metrics import LetterMetrics
-from otlp.receivers.plain import expected_later, respond
-from otlp.receivers.replay import Busy, Replay, Replayed
+from otlp.receivers.cors import Cors
+from otlp.receivers.letter_form import full, head
+from otlp.receivers.plain import respond
+from otlp.receivers.replay import Busy, Replay
 from pipeline.errors import Rejected
-from pipeline.letter import Choice, DeadLetters, Form, Letter
+from pipeline.guard import guarded, identity
+from pipeline.keyring import Access, Keyring
+from pipeline.letter import Choice, DeadLetters, Letter
 from pipeline.signal import Signal
 
 PATH: Final = "/v1/deadletters"
 LIMIT: Final = 20
 LIMIT_MAX: Final = 100
-PAGE_BYTES_MAX: Final = 2**20
-"""Bytes of payload that one page brings, before they are JSON."""
+PAGE_BYTES_MAX: Final = 8 * 2**20
+"""Bytes of payload that are read for one page."""
 
 NUMBER_MAX: Final = 2**63 - 1
 
-Whose = Callable[[web.Request], str | None]
-"""Tells the tenant whose letters a request may see and send, None for all of them."""
-
-
-def everybodys(_: web.Request) -> str | None:
-    """Let anybody see everything."""
-    return None
-
 
 def routes(
-    letters: DeadLetters,
-    door: Door,
-    config: IngestorConfig,
-    metrics: LetterMetrics,
-    whose: Whose = everybodys,
+    letters: DeadLetters, replay: Replay, cors: Cors, keyring: Keyring
 ) -> list[web.RouteDef]:
-    """Return the routes, for a server that does not decompress by itself."""
-    api = Api(letters, Replay(letters, door, metrics), door, config, whose)
-    return [
-        web.get(PATH, api.list),
-        web.get(PATH + "/{id}", api.one),
-        web.delete(PATH + "/{id}", api.remove),
-        web.post(PATH + "/{id}/replay", api.replay, expect_handler=expected_later),
-    ]
+    """Return the routes; each takes a key that may `admin`."""
+    api = Api(letters, replay, cors)
+    return guarded(
+        [
+            web.get(PATH, api.list),
+            web.get(PATH + "/{id}", api.one),
+            web.delete(PATH + "/{id}", api.remove),
+            web.post(PATH + "/{id}/replay", api.replay),
+        ],
+        keyring,
+        Access.ADMIN,
+    )
 
 
 class Api:
     """The handlers."""
 
-    def __init__(
-        self,
-        letters: DeadLetters,
-        replay: Replay,
-        door: Door,
-        config: IngestorConfig,
-        whose: Whose,
-    ) -> None:
+    def __init__(self, letters: DeadLetters, replay: Replay, cors: Cors) -> None:
         self._letters = letters
         self._replay = replay
-        self._door = door
-        self._config = config
-        self._whose = whose
-        self._under_way: set[asyncio.Task[Any]] = set()
+        self._cors = cors
 
     async def list(self, request: web.Request) -> web.Response:
         """Answer a page of letters."""
-        choice, limit = _asked(request, self._whose(request))
+        choice, limit = _asked(request)
         page = await self._letters.letters(choice, limit, PAGE_BYTES_MAX)
-        shown = await asyncio.to_thread(lambda: [listed(letter) for letter in page.letters])
-        return respond({"deadletters": shown, "next": page.next})
+        return respond({"deadletters": list(map(head, page.letters)), "next": page.next})
 
     async def one(self, request: web.Request) -> web.Response:
         """Answer one letter."""
@@ -95,78 +76,67 @@ class Api:
 
     async def remove(self, request: web.Request) -> web.Response:
         """Remove a letter."""
+        self._cors.demand(request)
         letter = await self._found(request)
         if not await self._letters.remove_letter(letter.id):
             raise _absent(letter.id)
         return web.Response(status=204)
 
     async def replay(self, request: web.Request) -> web.Response:
-        """Send a letter's payload through the door again, or the body instead."""
+        """Send a letter's payload through the door again."""
+        self._cors.demand(request)
         letter = await self._found(request)
-        with self._door.room() as room:
-            body = await intake.body(request, intake.compression(request), self._config, room)
-            if body:
-                as_protobuf = intake.media_type(request) == intake.PROTOBUF
-                form = Form.PROTOBUF if as_protobuf else Form.PLAIN
-            elif not letter.content.is_whole:
-                size, kept = letter.content.size, len(letter.content.payload)
-                text = f"only the first {kept} of its {size} bytes are kept; send it whole as body"
-                raise web.HTTPConflict(reason=f"dead letter {letter.id}: {text}")
-            else:
-                form, body = letter.content.form, letter.content.payload
+        if not letter.content.is_whole:
+            size, kept = letter.content.size, len(letter.content.payload)
+            text = f"only the first {kept} of its {size} bytes are kept, so it cannot be replayed"
+            raise web.HTTPConflict(reason=text)
         try:
-            # What has begun is finished although the client may go: a letter that was accepted
-            # and stays would be sent again.
-            replayed = await self._finished(self._replay(letter, form, body))
+            replayed = await self._replay(letter)
         except Busy as error:
-            text = f"dead letter {letter.id} is being replayed just now"
-            raise web.HTTPConflict(reason=text) from error
+            raise web.HTTPConflict(reason="it is being replayed just now") from error
         if replayed is None:
             raise _absent(letter.id)
-        return _answer(replayed)
+        errors = [{"message": replayed.error}] if replayed.error else []
+        answer = {"accepted": replayed.accepted, "refused": replayed.refused, "errors": errors}
+        return respond(answer, 200 if replayed.accepted else 400)
 
     async def _found(self, request: web.Request) -> Letter:
-        tenant = self._whose(request)
+        _known(request, ())
         number = _number("id", request.match_info["id"], 1)
         letter = await self._letters.letter(number)
-        if letter is None or tenant not in {None, letter.content.tenant}:
+        if letter is None or _tenant(request) not in {None, letter.content.tenant}:
             raise _absent(number)
         return letter
 
-    async def _finished(self, work: Coroutine[Any, Any, Replayed | None]) -> Replayed | None:
-        task = asyncio.create_task(work)
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
-        return await asyncio.shield(task)
 
-
-def _answer(replayed: Replayed) -> web.Response:
-    content = {
-        "accepted": replayed.accepted,
-        "refused": replayed.refused,
-        "removed": replayed.removed,
-        "errors": replayed.errors,
-    }
-    return respond(content, 200 if replayed.accepted else 400)
+def _tenant(request: web.Request) -> str | None:
+    """Return whose letters a request is about; None: everybody's."""
+    who = identity(request)
+    return None if who.anyones else who.tenant
 
 
 def _absent(number: int) -> web.HTTPNotFound:
     return web.HTTPNotFound(reason=f"there is no dead letter {number}")
 
 
-def _asked(request: web.Request, tenant: str | None) -> tuple[Choice, int]:
+def _asked(request: web.Request) -> tuple[Choice, int]:
+    _known(request, ("after", "limit", "signal"))
     given = request.query
-    for name in given:
-        if name not in {"after", "limit", "signal"}:
-            raise Rejected(f"{name[:50]}: no such parameter; there are after, limit and signal")
-        if len(given.getall(name)) > 1:
-            raise Rejected(f"{name}: is given more than once")
     after = _number("after", given.get("after", "0"), 0)
     limit = _number("limit", given.get("limit", str(LIMIT)), 1, LIMIT_MAX)
     signal = given.get("signal")
     if signal is not None and signal not in set(Signal):
         raise Rejected(f"signal: must be one of {', '.join(Signal)}")
-    return Choice(after, Signal(signal) if signal else None, tenant), limit
+    return Choice(after, Signal(signal) if signal else None, _tenant(request)), limit
+
+
+def _known(request: web.Request, names: tuple[str, ...]) -> None:
+    for name in request.query:
+        if name not in names:
+            known = f"there are {', '.join(names)}" if names else "there is none here"
+            raise Rejected(f"{name[:50]}: no such parameter; {known}")
+        if len(request.query.getall(name)) > 1:
+            raise Rejected(f"{name}: is given more than once")
 
 
 def _number(name: str, text: str, least: int, most: int = NUMBER_MAX) -> int:

@@ -1,53 +1,35 @@
-"""A dead letter as JSON."""
+"""A dead letter as JSON, and as the OTLP protobuf that it would enter with."""
 
 import base64
 import codecs
-import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from otlp.codec.json import to_json
+from otlp.codec.json import from_json, to_json
+from otlp.codec.plain import from_plain
 from otlp.codec.request import parse
 from pipeline.errors import Rejected
-from pipeline.letter import Form, Letter, Refused
-from pipeline.signal import Signal
-
-LISTED_BYTES_MAX: Final = 64 * 2**10
-"""A list shows payloads up to this; what is longer is shown alone."""
+from pipeline.letter import Form, Letter
 
 DECODED_BYTES_MAX: Final = 2**20
-"""A longer payload is shown as base64: as OTLP/JSON it would be several times as long."""
+"""A longer payload is shown as it is only: as OTLP/JSON it would be several times as long."""
 
 
-def listed(letter: Letter) -> dict[str, Any]:
-    """Return a letter as one of many: a long payload is left out, `size` tells how long it is."""
-    if len(letter.content.payload) > LISTED_BYTES_MAX:
-        return _head(letter)
-    return full(letter)
-
-
-def full(letter: Letter) -> dict[str, Any]:
-    """
-    Return a letter with its payload.
-
-    `otlp` is an Export…ServiceRequest as OTLP/JSON, `text` JSON that is not that, as it was sent,
-    `base64` any other bytes.
-    """
-    return _head(letter) | _payload(letter.signal, letter.content)
-
-
-def _head(letter: Letter) -> dict[str, Any]:
+def head(letter: Letter) -> dict[str, Any]:
+    """Return what is told of a letter in a list: all but its payload."""
     content = letter.content
     shown: dict[str, Any] = {
         "id": letter.id,
-        "kind": letter.kind,
+        "origin": letter.origin,
         "signal": letter.signal,
         "tenant": content.tenant,
         "reason": content.reason,
-        "arrived": _time(content.arrived_ns),
+        "field": content.field or None,
+        "time": _time(content.arrived_ns),
         "records": content.records,
         "form": content.form,
-        "size": content.size,
+        "bytes": content.size,
         "complete": content.is_whole,
     }
     if letter.position is not None:
@@ -59,23 +41,41 @@ def _head(letter: Letter) -> dict[str, Any]:
     return shown
 
 
-def _payload(signal: Signal, content: Refused) -> dict[str, Any]:
-    payload = content.payload
-    if len(payload) <= DECODED_BYTES_MAX and content.is_whole:
-        try:
-            if content.form is Form.PROTOBUF and content.records is not None:
-                return {"otlp": to_json(parse(signal, payload))}
-            if content.form is Form.JSON:
-                return {"otlp": json.loads(payload)}
-        except (Rejected, ValueError, RecursionError):
-            pass
+def full(letter: Letter) -> dict[str, Any]:
+    """
+    Return a letter with its payload in `base64`.
+
+    Beside it `text` is the same where it was sent as JSON, and `otlp` is OTLP/JSON of what it would
+    enter as, where it can be decoded.
+    """
+    content = letter.content
+    shown = head(letter) | {"base64": base64.b64encode(content.payload).decode()}
     if content.form is not Form.PROTOBUF:
-        try:
-            decoder = codecs.getincrementaldecoder("utf-8")()
-            return {"text": decoder.decode(payload, final=content.is_whole)}
-        except UnicodeDecodeError:
-            pass
-    return {"base64": base64.b64encode(payload).decode()}
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        shown["text"] = decoder.decode(content.payload, final=content.is_whole)
+    if content.is_whole and content.size <= DECODED_BYTES_MAX:
+        with suppress(Rejected):  # the reason says what is wrong with it
+            shown["otlp"] = to_json(parse(letter.signal, as_protobuf(letter)))
+    return shown
+
+
+def as_protobuf(letter: Letter) -> bytes:
+    """
+    Return an Export…ServiceRequest of all that the letter holds; raises Rejected.
+
+    A record of plain JSON without a time has the time at which it first came.
+    """
+    content = letter.content
+    match content.form:
+        case Form.PROTOBUF:
+            return content.payload
+        case Form.JSON:
+            return from_json(letter.signal, content.payload)
+        case Form.PLAIN:
+            read = from_plain(letter.signal, content.payload, content.arrived_ns)
+            if read.refused:
+                raise Rejected(read.errors[0].message)
+            return read.payload
 
 
 def _time(time_ns: int) -> str:

@@ -60,6 +60,24 @@ class Metrics:
             ["signal"],
             registry=registry,
         )
+        self._buried = Counter(
+            "aura_dead_letters_buried",
+            "Refused records and unreadable requests that became dead letters",
+            ["signal"],
+            registry=registry,
+        )
+        self._dropped = Counter(
+            "aura_dead_letters_dropped",
+            "Refused ones that did not: many of one request, the queue full, not taken by the bus",
+            ["signal", "why"],
+            registry=registry,
+        )
+        self._replayed = Counter(
+            "aura_dead_letters_replayed",
+            "Dead letters that were sent again, by how that ended",
+            ["signal", "outcome"],
+            registry=registry,
+        )
         # Finding a child by its labels costs more than counting; the sets of labels are small.
         self._answers: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
         self._taken = {
@@ -101,3 +119,15 @@ class Metrics:
         self._messages.labels(signal, outcome).inc()
         if failure is None:
             self._message_bytes.labels(signal).inc(size)
+
+    def letter_buried(self, signal: Signal) -> None:
+        """Count a dead letter that the bus has."""
+        self._buried.labels(signal).inc()
+
+    def letters_dropped(self, signal: Signal, why: str, number: int = 1) -> None:
+        """Count what became no dead letter: "many", "full" or "bus"."""
+        self._dropped.labels(signal, why).inc(number)
+
+    def letter_replayed(self, signal: Signal, *, accepted: bool) -> None:
+        """Count a dead letter that was sent again."""
+        self._replayed.labels(signal, "accepted" if accepted else "refused").inc()

@@ -17,13 +17,12 @@ from aiohttp import web
 
 from otlp.codec.plain import Error, Plain, from_plain
 from otlp.config import IngestorConfig
-from otlp.door import Door, Outcome
-from otlp.letters import Sent
+from otlp.door import Door, Outcome, Sent
 from otlp.receivers import intake, status
+from otlp.receivers.cors import Cors
 from otlp.receivers.status import Refusal
-from pipeline.errors import Rejected
+from pipeline import guard
 from pipeline.letter import Form
-from pipeline.ports import DEFAULT_TENANT
 from pipeline.signal import Signal
 
 PATH: Final = "/v1/{signal:" + "|".join(Signal) + "}{slash:/?}"
@@ -35,6 +34,7 @@ def routes(
     door: Door, config: IngestorConfig, clock_ns: Callable[[], int] = time.time_ns
 ) -> list[web.RouteDef]:
     """Return the routes, for a server that does not decompress by itself."""
+    cors = Cors(config.cors)
 
     async def take(request: web.Request) -> web.Response:
         started = perf_counter()
@@ -49,31 +49,29 @@ def routes(
         return response
 
     async def _take(request: web.Request, signal: Signal) -> web.Response:
+        cors.demand(request)
+        tenant = door.tenant(guard.headers(request))
         compressed = intake.compression(request)
         with door.room() as room:
             body = await intake.body(request, compressed, config, room)
             if intake.media_type(request) == intake.PROTOBUF:
                 read = Plain(body, 0, ())
             else:
-                read = _read(signal, body)
+                now_ns, allowance = clock_ns(), door.allowance
+                read = await door.read(
+                    signal, tenant, Form.PLAIN, body, from_plain, signal, body, now_ns, allowance
+                )
             del body
             room.resize(len(read.payload))
-            counts = {UNREADABLE: read.refused} if read.refused else {}
-            sent = Sent(Form.PLAIN, counts=counts, cuts=read.cuts)
-            outcome = await door.admit(signal, DEFAULT_TENANT, read.payload, room, sent)
+            refused = {UNREADABLE: read.refused} if read.refused else {}
+            sent = Sent(refused, read.cuts)
+            outcome = await door.admit(signal, tenant, read.payload, room, sent)
         return _answer(outcome, read)
 
-    def _read(signal: Signal, body: bytes) -> Plain:
-        try:
-            return from_plain(signal, body, clock_ns(), door.kept_bytes_max)
-        except Rejected as error:
-            door.unread(signal, DEFAULT_TENANT, Form.PLAIN, body, error)
-            raise
-
-    return [web.post(PATH, take, expect_handler=expected_later)]
+    return [web.post(PATH, take, expect_handler=later)]
 
 
-async def expected_later(_: web.Request) -> None:
+async def later(_: web.Request) -> None:
     """Leave "100 Continue" to the intake, which says it once there is room."""
 
 
@@ -89,9 +87,7 @@ def _answer(outcome: Outcome, read: Plain) -> web.Response:
 
 def _failure(error: Exception) -> web.Response:
     told = status.answer(error)
-    headers = error.headers if isinstance(error, Refusal) else {}
-    if told.retry_s is not None:
-        headers = headers | {"Retry-After": str(told.retry_s)}
+    headers = status.headers(told) | (error.headers if isinstance(error, Refusal) else {})
     return _told(told.http, 0, 0, [Error(told.message)], headers)
 
 
@@ -111,11 +107,6 @@ def respond(content: Any, code: int = 200, headers: dict[str, str] | None = None
     body = json.dumps(content, ensure_ascii=False).encode(errors="replace") + b"\n"
     headers = {"Content-Type": intake.JSON} | (headers or {})
     return web.Response(status=code, body=body, headers=headers)
-
-
-def told(*errors: Error | str) -> list[dict[str, Any]]:
-    """Return errors as the answers have them."""
-    return [_fields(Error(error) if isinstance(error, str) else error) for error in errors]
 
 
 def _fields(error: Error) -> dict[str, Any]:

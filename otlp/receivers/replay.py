@@ -1,29 +1,27 @@
 """A dead letter's second chance: through the door again, and out of the dead letters."""
 
-import time
-from collections.abc import Callable, Sequence
+import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
-from otlp.codec.json import from_json
-from otlp.codec.plain import from_plain
+from otlp.codec.validate import Checked, validate
 from otlp.door import Door
-from otlp.letters import Sent
-from otlp.receivers.letter_metrics import LetterMetrics
-from otlp.receivers.plain import told
+from otlp.receivers.letter_form import as_protobuf
+from otlp.receivers.metrics import Metrics
 from pipeline.errors import Rejected, Unavailable
-from pipeline.letter import DeadLetters, Form, Letter
-from pipeline.signal import Signal
+from pipeline.letter import DeadLetters, Letter
+
+REMOVALS_MAX: Final = 3
+"""Attempts to remove a letter that was accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What became of a letter; `errors` in the form of plain JSON's answers."""
+    """What became of a letter: it is as it was unless all of its records were accepted."""
 
     accepted: int
     refused: int
-    removed: bool
-    errors: Sequence[Any]
+    error: str = ""
 
 
 class Busy(Exception):  # noqa: N818 - a verdict, named as one
@@ -34,71 +32,72 @@ class Replay:
     """
     Sends letters through the door, each as a whole or not at all.
 
-    In one process a letter is replayed once at a time. Two processes, or one that dies between the
-    bus's acknowledgement and the removal, may both send it: twice is better than never.
+    In one process a letter is replayed once at a time. Two processes at one time may both send it,
+    and so may one that dies between the bus's acknowledgement and the removal: that attempt was not
+    answered.
     """
 
     def __init__(
-        self,
-        letters: DeadLetters,
-        door: Door,
-        metrics: LetterMetrics,
-        clock_ns: Callable[[], int] = time.time_ns,
+        self, letters: DeadLetters, door: Door, metrics: Metrics, *, message_bytes_max: int
     ) -> None:
         self._letters = letters
         self._door = door
         self._metrics = metrics
-        self._clock_ns = clock_ns
-        self._busy: set[int] = set()
+        self._message_bytes_max = message_bytes_max
+        self._under_way: dict[int, asyncio.Task[Replayed | None]] = {}
 
-    async def __call__(self, letter: Letter, form: Form, body: bytes) -> Replayed | None:
+    async def __call__(self, letter: Letter) -> Replayed | None:
         """
-        Send this body in the letter's place; None when the letter has gone meanwhile.
+        Send a complete letter; None when it has gone meanwhile.
 
         Raises Busy, and Overloaded and Unavailable as the door does: the letter is there then.
+        Cancelling gives up the answer only.
         """
-        if letter.id in self._busy:
+        if letter.id in self._under_way:
             raise Busy
-        self._busy.add(letter.id)
+        # Finished although the client may go: a letter that was accepted and stays would be sent
+        # again.
+        task = self._under_way[letter.id] = asyncio.create_task(self._replay(letter))
+        task.add_done_callback(lambda _: self._under_way.pop(letter.id))
+        return await asyncio.shield(task)
+
+    async def _replay(self, letter: Letter) -> Replayed | None:
+        # Another may have finished since the letter was read.
+        if await self._letters.letter(letter.id) is None:
+            return None
         try:
-            # Another may have finished since the letter was read.
-            if await self._letters.letter(letter.id) is None:
-                return None
-            replayed = await self._send(letter, form, body)
-        finally:
-            self._busy.discard(letter.id)
-        self._metrics.replayed(letter.signal, accepted=replayed.accepted > 0)
+            replayed = await self._send(letter)
+        except Rejected as error:
+            replayed = Replayed(0, letter.content.records or 0, str(error))
+        accepted = replayed.accepted > 0
+        self._metrics.letter_replayed(letter.signal, accepted=accepted)
+        if accepted and not await self._removed(letter.id):
+            return Replayed(replayed.accepted, 0, "another replay or DELETE came in between")
         return replayed
 
-    async def _send(self, letter: Letter, form: Form, body: bytes) -> Replayed:
-        signal = letter.signal
-        try:
-            payload, refused, errors = _read(signal, form, body, self._clock_ns())
-            if refused:
-                return Replayed(0, refused, removed=False, errors=errors)
-            tenant, sent = letter.content.tenant, Sent(whole=True)
-            outcome = await self._door.admit(signal, tenant, payload, sent=sent)
-        except Rejected as error:
-            records = letter.content.records or 0
-            return Replayed(0, records, removed=False, errors=told(str(error)))
-        if outcome.refused:
-            return Replayed(0, outcome.refused, removed=False, errors=told(outcome.message))
-        if not outcome.accepted:
-            return Replayed(0, 0, removed=False, errors=told("there is no record in it"))
-        try:
-            removed = await self._letters.remove_letter(letter.id)
-        except Unavailable as error:
-            text = f"accepted, and not removed: do not replay it again, DELETE it ({error})"
-            return Replayed(outcome.accepted, 0, removed=False, errors=told(text))
-        gone = [] if removed else told("accepted; somebody else removed it meanwhile")
-        return Replayed(outcome.accepted, 0, removed=removed, errors=gone)
+    async def _send(self, letter: Letter) -> Replayed:
+        size = letter.content.size
+        payload = await self._door.aside.run(size, as_protobuf, letter)
+        # Looked at before it enters: the door would take the valid part and bury the rest anew.
+        checked = await self._door.aside.run(size, self._check, letter, payload)
+        if checked.refused:
+            return Replayed(0, checked.refused, checked.message)
+        if not checked.accepted:
+            return Replayed(0, 0, "there is no record in it")
+        outcome = await self._door.admit(letter.signal, letter.content.tenant, payload)
+        return Replayed(outcome.accepted, outcome.refused, outcome.message)
 
+    def _check(self, letter: Letter, payload: bytes) -> Checked:
+        return validate(letter.signal, payload, self._message_bytes_max)
 
-def _read(signal: Signal, form: Form, body: bytes, now_ns: int) -> tuple[bytes, int, Sequence[Any]]:
-    """Return the body as protobuf, what of it cannot be read, and why; raises Rejected."""
-    if form is Form.PROTOBUF:
-        return body, 0, []
-    if form is Form.JSON:
-        return from_json(signal, body), 0, []
-    read = from_plain(signal, body, now_ns)
-    return read.payload, read.refused, told(*read.errors)
+    async def _removed(self, number: int) -> bool:
+        for attempt in range(1, REMOVALS_MAX + 1):
+            try:
+                return await self._letters.remove_letter(number)
+            except Unavailable as error:
+                if attempt == REMOVALS_MAX:
+                    raise Unavailable(
+                        f"dead letter {number} was accepted and could not be removed: "
+                        f"do not replay it again, DELETE it ({error})"
+                    ) from error
+        raise AssertionError("unreachable")

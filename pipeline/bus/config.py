@@ -51,6 +51,12 @@ class BusConfig(BaseModel):
     dead_letters_bytes_max: Annotated[Size, Field(gt=0)] = Field(
         2**30, description="Bytes of all dead letters together; beyond it the oldest go"
     )
+    dead_letters_max: Annotated[int, Field(ge=1, le=10**9)] = Field(
+        100_000, description="Dead letters that are kept; beyond it the oldest go"
+    )
+    dead_letters_age: Annotated[Seconds, Field(ge=1)] = Field(
+        30 * 86400.0, description="How long a dead letter is kept"
+    )
     disk_reserve: Size = Field(
         256 * 2**20,
         description="Free bytes on the disk of Aura's own nats-server below which senders must "

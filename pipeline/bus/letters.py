@@ -18,12 +18,13 @@ from pipeline.bus.verdicts import (
 )
 from pipeline.bus.wire import ACCEPTED, FOREIGN, Codec
 from pipeline.errors import Overloaded
-from pipeline.letter import REASON_LENGTH_MAX, Choice, Form, Letter, Page, Pile, Refused
+from pipeline.letter import REASON_LENGTH_MAX, Choice, Form, Letter, Page, Refused
 from pipeline.ports import Message
 from pipeline.position import Position
 from pipeline.signal import Signal
 
 REASON: Final = "Aura-Reason"
+FIELD: Final = "Aura-Field"
 FORM: Final = "Aura-Form"
 CUT_FROM: Final = "Aura-Cut-From"
 
@@ -112,20 +113,14 @@ class NatsLetters:
                 return False
         return True
 
-    async def pile(self) -> Pile:
-        """Return what there is; raises Unavailable."""
-        with verdicts():
-            state = (await self._reading.request(f"STREAM.INFO.{DEAD_LETTERS}", {}))["state"]
-        number = int(state["messages"])
-        oldest_ns = streams.time_ns(state["first_ts"]) if number else None
-        return Pile(number, int(state["bytes"]), oldest_ns)
-
     async def _append(self, subject: str, content: Refused, headers: Mapping[str, str]) -> None:
         records = FOREIGN if content.records is None else content.records
         message = Message(content.tenant, content.payload, records, 0, content.arrived_ns)
         packed, data = self._codec.pack(message)
         packed |= headers
         packed[REASON] = _CONTROL.sub(" ", content.reason)[:REASON_LENGTH_MAX]
+        if content.field:
+            packed[FIELD] = _CONTROL.sub(" ", content.field)[:REASON_LENGTH_MAX]
         packed[FORM] = content.form
         if not content.is_whole:
             packed[CUT_FROM] = str(content.size)
@@ -162,6 +157,7 @@ class NatsLetters:
             message.arrived_ns,
             Form(form) if form in set(Form) else Form.PROTOBUF,
             int(cut_from) if cut_from.isdecimal() else len(message.payload),
+            headers.get(FIELD, ""),
         )
         return Letter(
             int(raw["seq"]),

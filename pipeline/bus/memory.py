@@ -66,7 +66,7 @@ class MemoryBus(MemoryLetters):
         clock_ns: Callable[[], int] = time.time_ns,
         identities: Callable[[], str] = lambda: uuid4().hex,
     ) -> None:
-        super().__init__(config.dead_letters_bytes_max, clock_ns)
+        super().__init__(config, clock_ns)
         self.partitions = config.partitions
         self._config = config
         self._clock_ns = clock_ns

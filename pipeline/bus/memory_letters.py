@@ -3,17 +3,20 @@
 from collections.abc import Callable, Sequence
 from itertools import count
 
-from pipeline.letter import REASON_LENGTH_MAX, Choice, Letter, Page, Pile, Refused
+from pipeline.bus.config import BusConfig
+from pipeline.letter import REASON_LENGTH_MAX, Choice, Letter, Page, Refused
 from pipeline.ports import Message
 from pipeline.position import Position
 from pipeline.signal import Signal
 
 
 class MemoryLetters:
-    """`letter.DeadLetters` in this process; when they pass `bytes_max` the oldest go."""
+    """`letter.DeadLetters` in this process; beyond a bound of the config the oldest go."""
 
-    def __init__(self, bytes_max: int, clock_ns: Callable[[], int]) -> None:
-        self._bytes_max = bytes_max
+    def __init__(self, config: BusConfig, clock_ns: Callable[[], int]) -> None:
+        self._bytes_max = config.dead_letters_bytes_max
+        self._number_max = config.dead_letters_max
+        self._age_ns = round(config.dead_letters_age * 10**9)
         self._now_ns = clock_ns
         self._numbers = count(1)
         self._letters: dict[int, Letter] = {}
@@ -39,6 +42,7 @@ class MemoryLetters:
 
     async def letters(self, choice: Choice, limit: int, bytes_max: int) -> Page:
         """Return some letters, as `letter.DeadLetters` says."""
+        self._tidy()
         found: list[Letter] = []
         size = 0
         for letter in self._letters.values():
@@ -52,6 +56,7 @@ class MemoryLetters:
 
     async def letter(self, number: int) -> Letter | None:
         """Return one letter, or None when it is not there."""
+        self._tidy()
         return self._letters.get(number)
 
     async def remove_letter(self, number: int) -> bool:
@@ -61,11 +66,6 @@ class MemoryLetters:
             return False
         self._size -= len(letter.content.payload)
         return True
-
-    async def pile(self) -> Pile:
-        """Return what there is."""
-        oldest = next(iter(self._letters.values()), None)
-        return Pile(len(self._letters), self._size, None if oldest is None else oldest.stored_ns)
 
     def _keep(
         self,
@@ -77,9 +77,18 @@ class MemoryLetters:
         number = next(self._numbers)
         self._letters[number] = Letter(number, signal, self._now_ns(), content, partition, position)
         self._size += len(content.payload)
-        while self._size > self._bytes_max:
-            gone = self._letters.pop(next(iter(self._letters)))
-            self._size -= len(gone.content.payload)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Let the oldest go that are too many, too large together, or too old."""
+        expired_ns = self._now_ns() - self._age_ns
+        while self._letters:
+            oldest = next(iter(self._letters.values()))
+            many = len(self._letters) > self._number_max or self._size > self._bytes_max
+            if not many and oldest.stored_ns > expired_ns:
+                return
+            del self._letters[oldest.id]
+            self._size -= len(oldest.content.payload)
 
 
 def buried(message: Message, reason: str, bytes_max: int | None = None) -> Refused:

@@ -1,7 +1,7 @@
 """The JetStream streams of the bus: their names, their settings, what they hold."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,8 +16,14 @@ from pipeline.position import Position
 from pipeline.signal import Signal
 
 DEAD_LETTERS: Final = "AURA_DEAD_LETTERS"
-FIXED: Final = ("subjects", "retention", "discard", "storage", "max_age", "max_msgs")
-"""Settings of a stream that Aura's promises rest on."""
+FIXED: Final = ("subjects", "retention", "discard", "storage")
+"""Settings of any stream that Aura's promises rest on."""
+
+ENDLESS: Final = {"max_age": 0, "max_msgs": -1}
+"""Further ones of a log."""
+
+DUPLICATES_S: Final = 120
+"""JetStream's own window for them, which must not be longer than the age."""
 
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
 
@@ -59,7 +65,9 @@ async def ensure(connection: Connection, config: BusConfig) -> None:
                     # drop messages that nobody has read.
                     "discard": "new",
                     "max_bytes": config.stream_bytes_max,
+                    **ENDLESS,
                 },
+                (*FIXED, *ENDLESS),
                 config.replicas,
             )
     letters = {
@@ -67,19 +75,17 @@ async def ensure(connection: Connection, config: BusConfig) -> None:
         "subjects": ["dead.>"],
         "discard": "old",
         "max_bytes": config.dead_letters_bytes_max,
+        "max_msgs": config.dead_letters_max,
+        "max_age": round(config.dead_letters_age * 10**9),
+        "duplicate_window": round(min(config.dead_letters_age, DUPLICATES_S) * 10**9),
     }
-    await _ensure(connection, letters, config.replicas)
+    await _ensure(connection, letters, FIXED, config.replicas)
 
 
-async def _ensure(connection: Connection, own: Mapping[str, Any], replicas: int) -> None:
-    wanted = {
-        **own,
-        "retention": "limits",
-        "storage": "file",
-        "max_age": 0,
-        "max_msgs": -1,
-        "num_replicas": replicas,
-    }
+async def _ensure(
+    connection: Connection, own: Mapping[str, Any], fixed: Sequence[str], replicas: int
+) -> None:
+    wanted = {**own, "retention": "limits", "storage": "file", "num_replicas": replicas}
     stream = wanted["name"]
     try:
         await connection.request(f"STREAM.CREATE.{stream}", wanted)
@@ -89,7 +95,7 @@ async def _ensure(connection: Connection, own: Mapping[str, Any], replicas: int)
     else:
         return
     found = (await connection.request(f"STREAM.INFO.{stream}", {}))["config"]
-    for setting in FIXED:
+    for setting in fixed:
         if found.get(setting) != wanted[setting]:
             raise Setup(
                 f"bus.url: the stream {stream} has {setting} {found.get(setting)!r} "

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from pipeline.letter import Choice, Form, Pile
+from pipeline.letter import Choice, Form
 from pipeline.position import Position
 from pipeline.signal import Signal
 from tests.support.buses import MemoryRig, all_letters, message, nats_rig, refused
@@ -58,8 +58,8 @@ async def test_a_buried_message_tells_what_it_was(bus):
 
     (letter,) = await all_letters(bus)
 
-    assert (letter.kind, letter.content) == (
-        "buried",
+    assert (letter.origin, letter.content) == (
+        "committer",
         refused(
             b"\x00\xff",
             tenant="ténant",
@@ -74,7 +74,7 @@ async def test_a_buried_message_tells_what_it_was(bus):
     "sent",
     [
         refused(b"", records=0),
-        refused(b"\x00\xff payload", tenant=" ténant\r\n:%", reason="trace_id: é", records=2**40),
+        refused(b"\x00\xff", tenant=" ténant\r\n:%", reason="é", field="a[0].ß", records=2**40),
         refused(b'{"resourceSpans":[', form=Form.JSON, records=None, arrived_ns=2**62),
         refused(b"x", form=Form.PLAIN, size=2**31, records=None),
     ],
@@ -86,7 +86,7 @@ async def test_what_a_door_refused_comes_back_as_it_went_in(bus, sent):
     (letter,) = await all_letters(bus)
 
     assert letter.content == sent
-    assert (letter.signal, letter.kind, letter.position) == (TRACES, "refused", None)
+    assert (letter.signal, letter.origin, letter.position) == (TRACES, "door", None)
     assert await bus.letter(letter.id) == letter
 
 
@@ -99,6 +99,36 @@ async def test_the_oldest_dead_letters_go_when_they_are_too_many(rig):
 
     assert 10 <= len(letters) <= 20
     assert [one.id for one in letters] == list(range(41 - len(letters), 41))
+
+
+async def test_beyond_their_number_the_oldest_go(rig):
+    async with rig.open(dead_letters_max=3) as bus:
+        for _ in range(5):
+            await bus.refuse(LOGS, refused())
+        assert [one.id for one in await all_letters(bus)] == [3, 4, 5]
+
+
+async def test_a_letter_goes_when_it_is_too_old(rig):
+    async with rig.open(dead_letters_age="1s") as bus:
+        await bus.refuse(LOGS, refused())
+        assert await bus.letter(1)
+        async with asyncio.timeout(20):
+            while True:
+                if not await bus.letter(1):
+                    break
+                await asyncio.sleep(0.02)
+        assert await all_letters(bus) == []
+        await bus.refuse(LOGS, refused())
+        assert [one.id for one in await all_letters(bus)] == [2]
+
+
+async def test_new_bounds_hold_for_the_letters_that_are_there(tmp_path):
+    async with nats_rig(tmp_path) as rig:
+        async with rig.open() as bus:
+            for _ in range(5):
+                await bus.refuse(LOGS, refused())
+        async with rig.open(dead_letters_max=2, dead_letters_age="1m") as bus:
+            assert [one.id for one in await all_letters(bus)] == [4, 5]
 
 
 async def test_pages_go_through_all_letters_once_and_in_order(bus):
@@ -152,15 +182,3 @@ async def test_a_letter_is_removed_once(bus):
     await bus.remove_letter(3)
     await bus.refuse(LOGS, refused())
     assert [letter.id for letter in await all_letters(bus)] == [1, 4]
-
-
-async def test_the_pile_is_what_is_there(bus):
-    assert await bus.pile() == Pile(0, 0, None)
-    for _ in range(2):
-        await bus.refuse(LOGS, refused(os.urandom(100)))
-    pile = await bus.pile()
-    first, _ = await all_letters(bus)
-    assert (pile.letters, pile.oldest_ns) == (2, first.stored_ns)
-    assert 200 <= pile.bytes <= 2000
-    await bus.remove_letter(1)
-    assert (await bus.pile()).letters == 1

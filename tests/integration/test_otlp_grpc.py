@@ -237,7 +237,7 @@ async def test_case_39_a_bug_is_internal_and_never_unknown():
     async def broken(signal: Signal, message: Message) -> None:
         raise ZeroDivisionError("secret")
 
-    def mad(signal: Signal, payload: bytes, bytes_max: int, kept_bytes_max: int) -> Checked:
+    def mad(signal: Signal, payload: bytes, bytes_max: int, allowance: object) -> Checked:
         raise ZeroDivisionError("secret")
 
     config = ingestor()
@@ -351,6 +351,12 @@ async def test_the_health_protocol(client: Client):
     with pytest.raises(aio.AioRpcError) as caught:
         await check(health_pb2.HealthCheckRequest(service="x"))
     assert caught.value.code() == StatusCode.NOT_FOUND
+    raw = client.channel.unary_unary("/grpc.health.v1.Health/Check")
+    with pytest.raises(aio.AioRpcError) as caught:
+        await raw(b"\xff")
+    assert caught.value.code() == StatusCode.INVALID_ARGUMENT
+    with pytest.raises(aio.AioRpcError, match="holds no message"):
+        await client.channel.stream_unary("/grpc.health.v1.Health/Check")(iter(()), timeout=5)
     await client.door.close()
     answer = await check(health_pb2.HealthCheckRequest())
     assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING

@@ -356,7 +356,7 @@ async def test_case_39_a_bug_is_a_500_with_a_status():
     async def broken(signal: Signal, message: Message) -> None:
         raise ZeroDivisionError("secret")
 
-    def mad(signal: Signal, payload: bytes, bytes_max: int, kept_bytes_max: int) -> Checked:
+    def mad(signal: Signal, payload: bytes, bytes_max: int, allowance: object) -> Checked:
         raise ZeroDivisionError("secret")
 
     config = ingestor()

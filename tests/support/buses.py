@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import count
 from pathlib import Path
+from time import monotonic_ns
 from typing import Any, TypeVar
 
 from nats.aio.client import Client
@@ -86,7 +87,8 @@ class MemoryRig:
     @asynccontextmanager
     async def open(self, **settings: Any) -> AsyncIterator[MemoryBus]:
         ticks = count(1_800_000_000_000_000_000)
-        async with MemoryBus(BusConfig(**settings), clock_ns=lambda: next(ticks)) as bus:
+        now_ns = lambda: next(ticks) + monotonic_ns()  # noqa: E731 - rises from call to call
+        async with MemoryBus(BusConfig(**settings), clock_ns=now_ns) as bus:
             yield bus
 
     @asynccontextmanager

@@ -7,9 +7,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from otlp.config import DeadLettersConfig
-from otlp.letters import LetterBox, Sent
-from otlp.receivers.letter_metrics import LetterMetrics
-from pipeline.errors import Overloaded, Rejected, Unavailable
+from otlp.door import Sent
+from otlp.letters import LetterBox
+from otlp.receivers.metrics import Metrics
+from pipeline.errors import Overloaded, Rejected, TooLarge, Unavailable
 from pipeline.letter import Form, Refused
 from pipeline.ports import Message
 from pipeline.signal import Signal
@@ -27,7 +28,6 @@ class Slow:
         self.bus = memory_bus()
         self.opened = asyncio.Event()
         self.failure = failure
-        self.pile = self.bus.pile
         self.letters = self.bus.letters
         self.letter = self.bus.letter
         self.remove_letter = self.bus.remove_letter
@@ -40,8 +40,14 @@ class Slow:
 
 
 def box(letters, registry=None, config=FAST, message_bytes_max=2**20):
-    metrics = LetterMetrics(registry or CollectorRegistry())
-    return LetterBox(letters, config, metrics, message_bytes_max, clock_ns=lambda: 77)
+    metrics = Metrics(registry or CollectorRegistry())
+    return LetterBox(
+        letters, config, metrics, message_bytes_max=message_bytes_max, clock_ns=lambda: 77
+    )
+
+
+def unread(letters, body, signal=TRACES):
+    letters.unread(signal, "t", Form.PLAIN, body, Rejected("bad"))
 
 
 async def test_refused_records_are_letters_once_the_request_is_answered():
@@ -53,15 +59,17 @@ async def test_refused_records_are_letters_once_the_request_is_answered():
         assert await all_letters(bus) == []
         gate.opened.set()
         assert (await answer).refused == 3
-    first, second = [letter.content for letter in await all_letters(bus)]
-    assert (first.records, second.records) == (2, 1)
-    assert first.reason.startswith("trace_id must be")
-    assert (first.tenant, first.form, first.arrived_ns, first.is_whole) == (
-        "t",
-        Form.PROTOBUF,
-        77,
-        True,
-    )
+    kept = [letter.content for letter in await all_letters(bus)]
+    assert [one.field for one in kept] == ["trace_id", "trace_id", "span_id"]
+    assert kept[0].reason.startswith("trace_id must be")
+    for one in kept:
+        assert (one.tenant, one.form, one.records, one.arrived_ns, one.is_whole) == (
+            "t",
+            Form.PROTOBUF,
+            1,
+            77,
+            True,
+        )
 
 
 async def test_a_request_that_comes_again_leaves_no_letter_and_no_room_taken():
@@ -70,18 +78,17 @@ async def test_a_request_that_comes_again_leaves_no_letter_and_no_room_taken():
 
     bus = memory_bus()
     async with box(bus) as letters, door(nowhere, letters=letters) as stands:
-        before = letters.request_bytes_max
+        before = letters.allowance
         for _ in range(100):
             with pytest.raises(Unavailable):
                 await stands.admit(TRACES, "t", spans(1, zero_ids=100))
-        assert letters.request_bytes_max == before
-        assert letters._waiting == 0
+        assert letters.allowance == before
     assert await all_letters(bus) == []
 
 
 async def test_a_request_that_cannot_be_read_is_kept_up_to_the_bound():
     bus = memory_bus()
-    config = DeadLettersConfig(request_bytes_max=10, rate=10_000)
+    config = DeadLettersConfig(letter_bytes_max=10, rate=10_000)
     async with box(bus, config=config) as letters, door(bus.publish, letters=letters) as stands:
         with pytest.raises(Rejected):
             await stands.admit(TRACES, "t", b"\xff" * 25)
@@ -94,7 +101,7 @@ async def test_a_request_that_cannot_be_read_is_kept_up_to_the_bound():
 async def test_what_came_as_json_is_kept_as_it_came():
     bus = memory_bus()
     body = {"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "xyz", "extra": 1}]}]}]}
-    sent = Sent(Form.JSON, json.dumps(body).encode())
+    sent = Sent(body=json.dumps(body).encode())
     async with box(bus) as letters, door(bus.publish, letters=letters) as stands:
         await stands.admit(TRACES, "t", spans(0, zero_ids=1), sent=sent)
     (letter,) = await all_letters(bus)
@@ -104,7 +111,7 @@ async def test_what_came_as_json_is_kept_as_it_came():
 
 async def test_letters_that_find_no_room_are_dropped_and_counted_and_nobody_waits():
     bus, registry = Slow(), CollectorRegistry()
-    config = DeadLettersConfig(request_bytes_max=2000, waiting_bytes_max=20_000, rate=10_000)
+    config = DeadLettersConfig(letter_bytes_max=2000, waiting_bytes_max=20_000, rate=10_000)
 
     def dropped() -> float:
         labels = {"signal": "traces", "why": "full"}
@@ -120,10 +127,9 @@ async def test_letters_that_find_no_room_are_dropped_and_counted_and_nobody_wait
             with pytest.raises(Rejected):
                 await stands.admit(TRACES, "t", b"\xff" * 2000)
         assert dropped() > 50
-        assert letters._waiting <= 20_000
+        assert letters.allowance.bytes >= 0
         bus.opened.set()
-        await until(lambda: not letters._waiting)
-        assert letters.request_bytes_max == 2000
+        await until(lambda: letters.allowance.bytes == 20_000)
         kept = len(await all_letters(bus.bus))
     assert 0 < kept < 30
     assert len(await stored(bus.bus, TRACES)) == 100
@@ -134,21 +140,22 @@ async def test_what_the_bus_does_not_take_is_dropped_and_the_next_has_its_turn(f
     bus, registry = Slow(failure), CollectorRegistry()
     bus.opened.set()
     async with box(bus, registry) as letters:
-        letters.send_unread(TRACES, "t", Form.PLAIN, b"one", "bad")
-        await until(lambda: not letters._waiting)
+        before = letters.allowance
+        unread(letters, b"one")
+        await until(lambda: letters.allowance == before)
         bus.failure = None
-        letters.send_unread(TRACES, "t", Form.PLAIN, b"two", "bad")
+        unread(letters, b"two")
     assert [one.content.payload for one in await all_letters(bus.bus)] == [b"two"]
     value = registry.get_sample_value
     assert value("aura_dead_letters_dropped_total", {"signal": "traces", "why": "bus"}) == 1
-    assert value("aura_dead_letters_written_total", {"signal": "traces"}) == 1
+    assert value("aura_dead_letters_buried_total", {"signal": "traces"}) == 1
 
 
 async def test_no_more_letters_a_second_are_written_than_the_rate():
     bus = memory_bus()
     async with box(bus, config=DeadLettersConfig(rate=0.001)) as letters:
         for number in range(5):
-            letters.send_unread(TRACES, "t", Form.PLAIN, b"%d" % number, "bad")
+            unread(letters, b"%d" % number)
         await until(lambda: letters._queue.qsize() == 4)
         for _ in range(100):
             await asyncio.sleep(0)
@@ -159,13 +166,13 @@ async def test_leaving_writes_what_waits():
     bus = memory_bus()
     async with box(bus, config=DeadLettersConfig(rate=50)) as letters:
         for number in range(10):
-            letters.send_unread(TRACES, "t", Form.PLAIN, b"%d" % number, "bad")
+            unread(letters, b"%d" % number)
     assert len(await all_letters(bus)) == 10
 
 
 async def test_nothing_is_kept_where_the_user_says_so():
     bus = memory_bus()
-    config = DeadLettersConfig(request_bytes_max=0)
+    config = DeadLettersConfig(request_letters_max=0)
     async with box(bus, config=config) as letters, door(bus.publish, letters=letters) as stands:
         await stands.admit(Signal.METRICS, "t", points(1, timeless=2))
         with pytest.raises(Rejected):
@@ -173,13 +180,29 @@ async def test_nothing_is_kept_where_the_user_says_so():
     assert await all_letters(bus) == []
 
 
-async def test_a_payload_that_must_be_whole_is_taken_so_or_not_at_all():
-    bus = memory_bus()
-    async with box(bus) as letters, door(bus.publish, letters=letters) as stands:
-        outcome = await stands.admit(TRACES, "t", spans(2, zero_ids=1), sent=Sent(whole=True))
-        assert (outcome.accepted, outcome.refused) == (0, 1)
-        with pytest.raises(Rejected):
-            await stands.admit(TRACES, "t", b"\xff", sent=Sent(whole=True))
-        assert await stored(bus, TRACES) == []
-        assert (await stands.admit(TRACES, "t", spans(2), sent=Sent(whole=True))).accepted == 2
-    assert await all_letters(bus) == []
+async def test_of_one_request_the_first_are_kept_and_the_others_counted():
+    bus, registry = memory_bus(), CollectorRegistry()
+    config = DeadLettersConfig(request_letters_max=3, rate=10_000)
+    async with (
+        box(bus, registry, config) as letters,
+        door(bus.publish, letters=letters) as stands,
+    ):
+        outcome = await stands.admit(TRACES, "t", spans(1, zero_ids=50))
+    assert (outcome.accepted, outcome.refused) == (1, 50)
+    assert len(await all_letters(bus)) == 3
+    labels = {"signal": "traces", "why": "many"}
+    assert registry.get_sample_value("aura_dead_letters_dropped_total", labels) == 47
+
+
+async def test_what_is_too_large_for_the_bus_is_kept_up_to_its_bound():
+    class Small(Slow):
+        async def refuse(self, signal: Signal, refused: Refused) -> None:
+            if len(refused.payload) > 100:
+                raise TooLarge("no")
+            await self.bus.refuse(signal, refused)
+
+    bus = Small()
+    async with box(bus, message_bytes_max=100) as letters:
+        unread(letters, b"x" * 500)
+    (letter,) = await all_letters(bus.bus)
+    assert (letter.content.payload, letter.content.size) == (b"x" * 100, 500)
