@@ -23,7 +23,8 @@ from otlp.receivers.cors import Cors
 from otlp.receivers.letter_form import full, head
 from otlp.receivers.plain import respond
 from otlp.receivers.replay import Busy, Replay
-from pipeline.errors import Rejected
+from otlp.receivers.status import Refusal
+from pipeline.errors import Forbidden, Rejected
 from pipeline.guard import guarded, identity
 from pipeline.keyring import Access, Keyring
 from pipeline.letter import Choice, DeadLetters, Letter
@@ -76,7 +77,7 @@ class Api:
 
     async def remove(self, request: web.Request) -> web.Response:
         """Remove a letter."""
-        self._cors.demand(request)
+        self._demand(request)
         letter = await self._found(request)
         if not await self._letters.remove_letter(letter.id):
             raise _absent(letter.id)
@@ -84,7 +85,7 @@ class Api:
 
     async def replay(self, request: web.Request) -> web.Response:
         """Send a letter's payload through the door again."""
-        self._cors.demand(request)
+        self._demand(request)
         letter = await self._found(request)
         if not letter.content.is_whole:
             size, kept = letter.content.size, len(letter.content.payload)
@@ -99,6 +100,13 @@ class Api:
         errors = [{"message": replayed.error}] if replayed.error else []
         answer = {"accepted": replayed.accepted, "refused": replayed.refused, "errors": errors}
         return respond(answer, 200 if replayed.accepted else 400)
+
+    def _demand(self, request: web.Request) -> None:
+        """Refuse a page of a foreign origin: without keys its browser would be enough."""
+        try:
+            self._cors.demand(request)
+        except Refusal as error:
+            raise Forbidden(str(error)) from error
 
     async def _found(self, request: web.Request) -> Letter:
         _known(request, ())
