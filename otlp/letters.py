@@ -63,7 +63,8 @@ class LetterBox:
     def allowance(self) -> Allowance:
         """What one request may leave here now."""
         config = self._config
-        room = config.waiting_bytes_max - self._waiting_bytes
+        # Without room for one letter nothing is cut out: a flood then costs no more than a count.
+        room = config.waiting_bytes_max - self._waiting_bytes - LETTER_BYTES
         return Allowance(config.request_letters_max, config.letter_bytes_max, room)
 
     def unread(self, signal: Signal, tenant: str, form: Form, body: bytes, error: Rejected) -> None:

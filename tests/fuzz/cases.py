@@ -81,13 +81,16 @@ def _request(chance: Random, route: Route) -> Request:
 
 
 def _target(chance: Random, route: Route) -> bytes:
-    path = route.path
+    path = route.path.replace("{id}", questions.letter(chance))
+    whole = path
     if route.takes == "trace":
         path += questions.trace(chance)
     if chance.random() < 0.04:
         path = chance.choice((*NOWHERE, path + "/", path.upper(), "http://x" + path, path + "%00"))
     if route.takes == "question":
-        path += questions.string(chance, path.rpartition("/")[2]) if path == route.path else ""
+        path += questions.string(chance, path.rpartition("/")[2]) if path == whole else ""
+    elif route.takes == "page":
+        path += questions.page(chance)
     elif chance.random() < 0.05:
         path += questions.string(chance, questions.signal(chance))
     return path.encode()

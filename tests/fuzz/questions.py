@@ -101,3 +101,24 @@ def trace(chance: Random) -> str:
 
 def signal(chance: Random) -> str:
     return chance.choice(SIGNALS)
+
+
+def letter(chance: Random) -> str:
+    """Return the number of a dead letter, or what is none."""
+    if chance.random() < 0.85:
+        return str(chance.randint(1, chance.choice((20, 2000))))
+    return chance.choice((str(odd.integer(chance)), quote(odd.text(chance, 8), safe=""), "1_0"))
+
+
+def page(chance: Random) -> str:
+    """Return a query string for a list of dead letters; sometimes with too much in it."""
+    pairs = []
+    if chance.random() < 0.5:
+        pairs.append(("after", chance.choice((*LIMITS, "300", "1000"))))
+    if chance.random() < 0.5:
+        pairs.append(("limit", chance.choice((*LIMITS, "100"))))
+    if chance.random() < 0.3:
+        pairs.append(("signal", chance.choice((*SIGNALS, "profiles", odd.text(chance, 6)))))
+    if chance.random() < 0.05:
+        pairs.append((odd.text(chance, 6), odd.text(chance, 6)))
+    return "?" + "&".join(f"{quote(key)}={quote(value)}" for key, value in pairs) if pairs else ""

@@ -15,7 +15,12 @@ class Door:
 
 @dataclass(frozen=True)
 class Route:
-    """A path of a door, and what is sent there: `otlp`, `plain`, `question`, `trace` or `none`."""
+    """
+    A path of a door, and what is sent there.
+
+    That is `otlp`, `plain`, `question`, `trace`, `page` or `none`; `{id}` in the path stands for
+    the number of a dead letter.
+    """
 
     door: Door
     method: str
@@ -36,6 +41,10 @@ ROUTES = (
     *(Route(API, "POST", f"/v1/{signal}", "plain") for signal in SIGNALS),
     *(Route(QUERY, "GET", f"/v1/{signal}", "question") for signal in SIGNALS),
     Route(QUERY, "GET", "/v1/traces/", "trace"),
+    Route(API, "GET", "/v1/deadletters", "page"),
+    Route(API, "GET", "/v1/deadletters/{id}", "none"),
+    Route(API, "POST", "/v1/deadletters/{id}/replay", "none"),
+    Route(API, "DELETE", "/v1/deadletters/{id}", "none"),
     *(Route(door, "GET", path, "none") for door in (API, QUERY) for path in PROBES),
 )
 NOWHERE = ("/", "/v1", "/v1/profiles", "/v1/logs/more", "/%2e%2e/etc/passwd", "/v1//logs", "*")

@@ -32,7 +32,7 @@ def _of(form: str, method: str, answer: Answer) -> list[str]:
         found.append(f"status {answer.status}: {answer.body[:300]!r}")
     if "html" in kind or answer.body.lstrip()[:1] == b"<":
         found.append(f"HTML: {answer.body[:300]!r}")
-    if method == "HEAD":
+    if method == "HEAD" or answer.status == 204:
         return found
     try:
         _FORMS[form](answer)

@@ -131,6 +131,7 @@ def test_one_is_taken_exactly_for_whom_the_key_says(known, key, access, header):
         scopes, owner = known[key]
         assert access in scopes
         assert found.tenant == (owner or (header or ["default"])[0])
+        assert found.anyones == (not owner and not header)
 
 
 @given(st.text(string.printable + "äİ٣\udcff", max_size=20) | KEYS)
