@@ -38,6 +38,8 @@ class LetterBox:
     take at the first attempt. One letter is written at a time, at most `config.rate` a second, so
     that a flood of bad requests costs little and does not wash away the letters of the others.
     Leaving writes what waits, for at most 2 s.
+
+    A body that is too large, too slow or does not decompress never came to be one: none is kept.
     """
 
     def __init__(

@@ -1,7 +1,8 @@
 """Dead letters on `ingestor.api`: to be listed, read, sent again and removed, by admins.
 
 - `GET /v1/deadletters?after=&limit=&signal=`: `{"deadletters": […], "next": id or null}`, oldest
-  first, without their payloads; `next` is the `after` of the next page;
+  first, without their payloads; `next` is the `after` of the next page. A page may have few or
+  none and still a `next`: those of other tenants are passed over a thousand at a time;
 - `GET /v1/deadletters/{id}`: one with its payload;
 - `POST /v1/deadletters/{id}/replay`: its payload enters through the door again, as a whole or not
   at all, and it is removed when it was accepted: `{"accepted", "refused", "errors"}`, 400 when it
