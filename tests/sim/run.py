@@ -144,7 +144,10 @@ class Run:
         stored = self.disk.words()
         excused = {word for old, kept in self._gone for word in _held(old) - kept}
         buried = Counter(
-            word for one in self.bus.buried for word in _words(one.message) if one.message.accepted
+            word
+            for one in self.bus.buried
+            if one.content.records and one.content.payload != JUNK.payload
+            for word in one.content.payload.decode().split()
         )
         for word, sent in self.answered.items():
             if word in excused:
