@@ -1,41 +1,22 @@
-"""The dead-letter routes on a real socket, with doors and keys before a real memory bus."""
+"""The dead-letter routes on a real socket, with doors before a real memory bus."""
 
 import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 import pytest_asyncio
-from aiohttp import ClientSession, web
-from aiohttp.test_utils import TestServer
-from grpc import aio
-from prometheus_client import CollectorRegistry
 
-from otlp.config import CorsConfig, DeadLettersConfig
-from otlp.door import Door
-from otlp.letters import LetterBox
-from otlp.receivers import deadletters, plain
-from otlp.receivers.cors import Cors
-from otlp.receivers.grpc import SIGNALS, GrpcReceiver
-from otlp.receivers.http import HttpReceiver
+from otlp.receivers.grpc import SIGNALS
 from otlp.receivers.intake import JSON, PROTOBUF
-from otlp.receivers.metrics import Metrics
-from otlp.receivers.replay import Replay
-from pipeline.bus.memory import MemoryBus
-from pipeline.keyring import Access, Keyring
 from pipeline.position import Position
 from pipeline.signal import Signal
-from query.api import answers
 from tests.support.buses import all_letters, message, refused
-from tests.support.keys import READ, WRITE, bearer, kept, ring
+from tests.support.letter_doors import Api, opened
 from tests.support.otlp_requests import (
     REQUESTS,
     Gate,
-    ingestor,
     logs,
     memory_bus,
     spans,
@@ -43,111 +24,12 @@ from tests.support.otlp_requests import (
     until,
 )
 
-ADMIN, ACME, EVERY = "admin-key-of-default", "admin-key-of-acme", "admin-key-of-any-tenant"
-PATH = "/v1/deadletters"
 METHODS = {signal: method for method, signal in SIGNALS.items()}
-ANYBODY: dict[str, str] = {}
-
-
-@dataclass
-class Api:
-    """A door with its listeners and the dead letters behind it."""
-
-    bus: MemoryBus
-    door: Door
-    registry: CollectorRegistry
-    session: ClientSession
-    api: str
-    otlp: str
-    channel: Any
-    waits: LetterBox
-
-    async def ask(
-        self, method: str, path: str = "", headers: dict[str, str] = ANYBODY, **asked: Any
-    ) -> tuple[int, Any]:
-        url = f"{self.api}{PATH}{path}"
-        async with self.session.request(method, url, headers=headers, params=asked) as got:
-            body = await got.read()
-            return got.status, json.loads(body) if body else None
-
-    async def send(self, url: str, body: bytes, kind: str, **headers: str) -> int:
-        headers |= {"Content-Type": kind}
-        async with self.session.post(url, data=body, headers=headers) as got:
-            await got.read()
-            return got.status
-
-    async def written(self, number: int = 1) -> None:
-        """Wait until so many letters are there."""
-        for _ in range(1000):
-            if len(await all_letters(self.bus)) >= number:
-                return
-            await asyncio.sleep(0.01)
-        raise AssertionError("no letters came")
-
-    async def one(self, number: int = 1, headers: dict[str, str] = ANYBODY) -> Any:
-        await self.written(number)
-        status, letter = await self.ask("GET", f"/{number}", headers)
-        assert status == 200
-        return letter
-
-    def counted(self, name: str, **labels: str) -> float:
-        labels = {"signal": "traces"} | labels
-        return self.registry.get_sample_value(f"aura_dead_letters_{name}_total", labels) or 0
-
-
-@asynccontextmanager
-async def opened(
-    keyring: Keyring | None = None, publish: Any = None, bus: MemoryBus | None = None, **limits: Any
-) -> AsyncIterator[Api]:
-    keyring = keyring or Keyring()
-    bus = bus or memory_bus()
-    bytes_max = limits.pop("message_bytes_max", 2**20)
-    config = ingestor(dead_letters=DeadLettersConfig(rate=10_000, **limits))
-    registry = CollectorRegistry()
-    metrics = Metrics(registry)
-    async with (
-        LetterBox(bus, config.dead_letters, metrics, message_bytes_max=bytes_max) as letters,
-        Door(
-            publish or bus.publish,
-            config,
-            message_bytes_max=bytes_max,
-            metrics=metrics,
-            keyring=keyring,
-            letters=letters,
-        ) as door,
-    ):
-        replay = Replay(bus, door, metrics, message_bytes_max=bytes_max)
-        app = web.Application(middlewares=[answers.errors])
-        app.add_routes(plain.routes(door, config))
-        app.add_routes(deadletters.routes(bus, replay, Cors(CorsConfig()), keyring))
-        async with (
-            HttpReceiver(config, door) as http,
-            GrpcReceiver(config, door) as grpc,
-            TestServer(app) as api,
-            ClientSession() as session,
-            aio.insecure_channel(grpc.address) as channel,
-        ):
-            url = str(api.make_url("")).rstrip("/")
-            yield Api(bus, door, registry, session, url, http.url, channel, letters)
 
 
 @pytest_asyncio.fixture
 async def api() -> AsyncIterator[Api]:
     async with opened() as found:
-        yield found
-
-
-@pytest_asyncio.fixture
-async def kept_apart() -> AsyncIterator[Api]:
-    """With keys, and a letter of each of two tenants: 1 of default, 2 of acme."""
-    admins = [
-        kept(ADMIN, Access.ADMIN),
-        kept(ACME, Access.ADMIN, Access.WRITE, tenant="acme"),
-        kept(EVERY, Access.ADMIN, tenant=""),
-    ]
-    async with opened(ring(*admins)) as found:
-        for tenant in ("default", "acme"):
-            await found.bus.refuse(Signal.LOGS, refused(logs(1), tenant=tenant))
         yield found
 
 
@@ -347,59 +229,6 @@ async def test_a_bad_parameter_is_named(api: Api, asked: str, told: str):
     status, answer = await api.ask("GET", asked)
     assert status == 400
     assert answer["error"]["message"].startswith(told)
-
-
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [("GET", ""), ("GET", "/1"), ("DELETE", "/1"), ("POST", "/1/replay")],
-    ids=["list", "one", "remove", "replay"],
-)
-async def test_only_admins_may(kept_apart: Api, method: str, path: str):
-    assert (await kept_apart.ask(method, path))[0] == 401
-    for key in (WRITE, READ):
-        status, told = await kept_apart.ask(method, path, bearer(key))
-        assert status == 403
-        assert "admin" in told["error"]["message"]
-    # Who may is told whose letter it is no more than that it is there.
-    if path:
-        absent = (await kept_apart.ask(method, path.replace("1", "9"), bearer(ACME)))[1]
-        status, told = await kept_apart.ask(method, path, bearer(ACME))
-        assert status == 404
-        assert told["error"]["message"] == absent["error"]["message"].replace("9", "1")
-    assert len(await all_letters(kept_apart.bus)) == 2
-    assert await stored(kept_apart.bus, Signal.LOGS) == []
-
-
-async def test_a_key_sees_its_tenant_and_one_of_no_tenant_sees_all(kept_apart: Api):
-    async def seen(key: str, **more: str) -> list[str]:
-        _, page = await kept_apart.ask("GET", "", bearer(key) | more)
-        return [one["tenant"] for one in page["deadletters"]]
-
-    assert await seen(ADMIN) == ["default"]
-    assert await seen(ACME) == ["acme"]
-    assert await seen(ACME, **{"X-Scope-OrgID": "default"}) == ["acme"]
-    assert await seen(EVERY) == ["default", "acme"]
-    assert await seen(EVERY, **{"X-Scope-OrgID": "acme"}) == ["acme"]
-    for key in (ACME, EVERY):
-        assert (await kept_apart.ask("GET", "/2", bearer(key)))[0] == 200
-    narrow = bearer(EVERY) | {"X-Scope-OrgID": "default"}
-    assert (await kept_apart.ask("GET", "/2", narrow))[0] == 404
-
-
-async def test_a_letter_is_replayed_for_the_tenant_that_sent_it(kept_apart: Api):
-    assert (await kept_apart.ask("POST", "/2/replay", bearer(EVERY)))[0] == 200
-    assert [one.tenant for one in await stored(kept_apart.bus, Signal.LOGS)] == ["acme"]
-
-
-async def test_what_cannot_be_read_is_the_letter_of_who_sent_it(kept_apart: Api):
-    url = f"{kept_apart.otlp}/v1/logs"
-    for kind in (PROTOBUF, JSON):
-        assert await kept_apart.send(url, b"\xff", kind, **bearer(ACME)) == 400
-    plain_url = f"{kept_apart.api}/v1/logs"
-    assert await kept_apart.send(plain_url, b"{", JSON, **bearer(ACME)) == 400
-    await kept_apart.written(5)
-    found = await all_letters(kept_apart.bus)
-    assert [one.content.tenant for one in found] == ["default", *["acme"] * 4]
 
 
 async def test_a_page_of_another_origin_may_not_replay_or_remove(api: Api):
