@@ -5,6 +5,9 @@ So a killed commit can leave some days of some tables. Every row carries its pos
 start `present` looks up which (table, epoch, day, sequence) are there, and the replay leaves them
 out. Lists are written first: they may be written again without harm, and nothing may refer to a
 text or series that is not there.
+
+A server may still work on an insert whose connection broke. `recover` ends those of its log before
+it looks; one that has not even reached the server is known again by its token when it does.
 """
 
 from collections import OrderedDict
@@ -18,6 +21,7 @@ from clickhouse_connect.driver.client import Client
 from pipeline.ports import Commit, Counts, Group, Recovery
 from pipeline.signal import Signal
 from storage import lists
+from storage.connection import kill
 from storage.tables import (
     DAY_NS,
     RECORD_TABLES,
@@ -84,6 +88,9 @@ class Committer:
             return
         epoch = group.commit.epoch
         present: Present = recovery.present or {}
+        comment = _comment(group.signal, group.partition)
+        token = f"{comment}/{epoch}/{group.commit.first}-{group.commit.last}"
+        once = _INSERT | {"log_comment": comment, "insert_deduplication_token": token}
         tables = joined(
             [record_tables(batch, epoch, group.partition, self._keep) for batch in group.batches]
         )
@@ -92,8 +99,8 @@ class Committer:
         for name in RECORD_TABLES[group.signal]:
             if name in tables:
                 rows = absent(tables[name], present.get((name, epoch), frozenset()))
-                insert(client, name, rows)
-        insert(client, "commits", record(group))
+                insert(client, name, rows, once)
+        insert(client, "commits", record(group), once)
 
     def _write_lists(self, client: Client, signal: Signal, tables: Tables) -> None:
         if signal is Signal.METRICS:
@@ -121,10 +128,17 @@ class Committer:
             self._known.add(fresh)
 
 
-def insert(client: Client, table: str, rows: pa.Table) -> None:
+def insert(
+    client: Client, table: str, rows: pa.Table, settings: Mapping[str, str] = _INSERT
+) -> None:
     """Insert rows as one block, so that each day's rows are there whole or not at all."""
     if len(rows):
-        client.insert_arrow(table, rows.combine_chunks(), settings=_INSERT)
+        client.insert_arrow(table, rows.combine_chunks(), settings=dict(settings))
+
+
+def _comment(signal: Signal, partition: int) -> str:
+    """Name a log in the server's list of what runs."""
+    return f"aura/{signal.value}/{partition}"
 
 
 def absent(rows: pa.Table, present: frozenset[tuple[int, int]]) -> pa.Table:
@@ -164,7 +178,12 @@ _COUNTS: Final = pa.list_(
 
 
 def recover(client: Client, signal: Signal, partition: int) -> Recovery:
-    """Look up the newest commit record of a log and what an unfinished commit left above it."""
+    """
+    Look up the newest commit record of a log and what an unfinished commit left above it.
+
+    What still runs of that commit is ended first, and waited for.
+    """
+    kill(client, _comment(signal, partition), "SYNC")
     last = newest(client, signal, partition)
     return Recovery(last, present(client, signal, partition, last))
 

@@ -23,8 +23,9 @@ from pipeline.signal import Signal
 from pipeline.window import DAY_NS, TimeWindow
 from storage.clickhouse import ClickHouse, open_clickhouse
 from storage.config import StorageConfig
-from storage.connection import Connection, Target
+from storage.connection import Connection
 from storage.memory import MemoryStore
+from storage.target import Target
 from tests.support.otlp_strategies import records
 
 NOW = (time.time_ns() // DAY_NS) * DAY_NS + DAY_NS // 2
@@ -89,8 +90,8 @@ class Faulty:
 class FaultyTarget(Target):
     fault: Fault = field(default_factory=lambda: Fault(0, "before"))
 
-    def connect(self) -> Any:
-        return Faulty(super().connect(), self.fault)
+    def connect(self, *options: Any) -> Any:
+        return Faulty(Target.connect(self, *options), self.fault)
 
 
 @dataclass
@@ -106,7 +107,8 @@ class Rig:
         """Open the same database with a fault at an insert, counted from 1."""
         assert self.target is not None
         fault = Fault(0, when)
-        target = FaultyTarget(path=self.target.path, database=self.target.database, fault=fault)
+        where = self.target
+        target = FaultyTarget(where.path, where.database, where.server, fault=fault)
         async with open_clickhouse(target, replace_readers(1)) as store:
             fault.arm(at)
             yield store, fault
