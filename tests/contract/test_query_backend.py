@@ -127,12 +127,12 @@ def comparisons(signal):
     for level in Level:
         for operator in Operator:
             drawn = (random.choice(WORDS), random.choice(NUMBERS), random.choice(FINITE))
-            for value in (*drawn, True, 0, -0.0):
+            for value in random.sample((*drawn, True, 0, -0.0), 3):
                 yield Compare(AttributeField(random.choice(KEYS), level), operator, value)
 
 
 class Both:
-    """The memory store and chdb with the same random data."""
+    """The memory store and an engine with the same random data."""
 
     def __init__(self, runner, memory, chdb):
         self.runner = runner
@@ -142,10 +142,10 @@ class Both:
         return [self.runner.run(ask(store, asked)) for store in self.stores]
 
 
-@pytest.fixture(scope="module")
-def both():
+@pytest.fixture(scope="module", params=["chdb", "server"])
+def both(request):
     with asyncio.Runner() as runner:
-        rigs = [rig(kind) for kind in ("memory", "chdb")]
+        rigs = [rig(kind) for kind in ("memory", request.param)]
         stores = [runner.run(one.__aenter__()).store for one in rigs]
         random = Random(7)
         for signal in Signal:
@@ -295,9 +295,9 @@ LONG = """SELECT count() FROM system.processes WHERE query LIKE '%numbers(100000
 AND query NOT LIKE '%system.processes%'"""
 
 
-@pytest.fixture
-async def chdb():
-    async with rig("chdb") as one:
+@pytest.fixture(params=["chdb", "server"])
+async def chdb(request):
+    async with rig(request.param) as one:
         await write(one.store, group(Signal.LOGS, messages(Signal.LOGS, (1,), ("a",))))
         yield one
 
@@ -330,8 +330,9 @@ async def test_a_cancelled_question_ends_in_the_engine_and_others_go_on(chdb):
     assert found.num_rows == 2
 
 
-async def test_a_question_that_breaks_a_limit_says_so():
-    async with rig("chdb", query_time_max=0.2, query_memory_bytes_max=20_000_000) as one:
+@pytest.mark.parametrize("kind", ["chdb", "server"])
+async def test_a_question_that_breaks_a_limit_says_so(kind):
+    async with rig(kind, query_time_max=0.2, query_memory_bytes_max=20_000_000) as one:
         with pytest.raises(Rejected, match="it took too long"):
             await forever(one.store)
         big = [(n, "a", message(Signal.LOGS, n, "x" * 1_000_000)) for n in range(1, 40)]

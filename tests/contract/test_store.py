@@ -15,6 +15,7 @@ from pipeline.signal import Signal
 from pipeline.window import DAY_NS
 from storage.clickhouse import open_clickhouse
 from storage.config import RetentionConfig, Rule
+from storage.tables import RECORD_TABLES
 from tests.support.otlp_strategies import LAWS, cases
 from tests.support.stores import (
     CONFIG,
@@ -37,7 +38,7 @@ TENANTS = ("a", "b")
 signals = pytest.mark.parametrize("signal", Signal)
 
 
-@pytest.fixture(params=["memory", "chdb"])
+@pytest.fixture(params=["memory", "chdb", "server"])
 async def opened(request):
     async with rig(request.param) as one:
         yield one
@@ -197,7 +198,7 @@ async def test_hostile_text_comes_back_as_it_was_and_is_found(store):
             assert found.num_rows == 1, equal
 
 
-@pytest.mark.parametrize("kind", ["memory", "chdb"])
+@pytest.mark.parametrize("kind", ["memory", "chdb", "server"])
 @signals
 def test_what_is_stored_is_what_was_sent(kind, signal):
     """Any valid OTLP comes back whole: types, order, odd numbers, empty envelopes."""
@@ -256,6 +257,17 @@ async def lists(chdb, signal, tenants):
     return found
 
 
+def steps(signal, when):
+    """The inserts where it matters how one failed: halves are of records, the first are lists."""
+    last = STEPS[signal]
+    first_record = last - len(RECORD_TABLES[signal])
+    return {
+        "before": range(1, first_record + 1),
+        "half": range(first_record, last + 1),
+        "after": (1, *range(first_record, last + 1)),
+    }[when]
+
+
 @signals
 @pytest.mark.parametrize("when", ["half", "after"])
 async def test_a_commit_that_was_cut_anywhere_is_completed_by_a_restart(chdb, signal, when):
@@ -263,7 +275,7 @@ async def test_a_commit_that_was_cut_anywhere_is_completed_by_a_restart(chdb, si
     await write(chdb.store, group(signal, posts, partition=99))
     expected = await lists(chdb, signal, {"whole", "whole too"})
     async with chdb.broken(when) as (broken, fault):
-        for at in range(1, STEPS[signal] + 1):
+        for at in steps(signal, when):
             tenants = (f"a{at}", f"b{at}")
             posts = messages(signal, range(1, 4), tenants)
             one = group(signal, posts, partition=at)
@@ -289,7 +301,7 @@ async def test_a_commit_that_failed_is_completed_by_the_same_process(chdb, signa
     """What a failed insert did not write is not taken for known."""
     expected = None
     async with chdb.broken("before") as (store, fault):
-        for at in range(1, STEPS[signal] + 1):
+        for at in steps(signal, "before"):
             tenants = (f"a{at}", f"b{at}")
             posts = messages(signal, range(1, 4), tenants)
             one = group(signal, posts, partition=at)

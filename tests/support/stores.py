@@ -26,6 +26,7 @@ from storage.config import StorageConfig
 from storage.connection import Connection
 from storage.memory import MemoryStore
 from storage.target import Target
+from tests.support.clickhouse_server import ClickHouseServer
 from tests.support.otlp_strategies import records
 
 NOW = (time.time_ns() // DAY_NS) * DAY_NS + DAY_NS // 2
@@ -33,6 +34,8 @@ NOW = (time.time_ns() // DAY_NS) * DAY_NS + DAY_NS // 2
 
 CONFIG = StorageConfig(readers=2)
 EVERYTHING = 1_000_000
+USERS = {"aura": "p@ss/word"}
+LOGIN = "aura:p%40ss%2Fword"
 
 _databases = count(1)
 
@@ -45,6 +48,26 @@ def engine() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="aura-chdb-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
+
+
+@cache
+def server() -> ClickHouseServer:
+    """Return the one ClickHouse server that the tests of this process share."""
+    import atexit
+
+    folder = Path(tempfile.mkdtemp(prefix="aura-server-"))
+    started = ClickHouseServer(folder, users=USERS)
+    started.start()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(started.kill)
+    return started
+
+
+def root(kind: str) -> Target:
+    """Return where databases are made: `chdb` or `server`."""
+    if kind == "chdb":
+        return Target(path=engine())
+    return replace(Target.parse(server().url(user=LOGIN)), database=None)
 
 
 @dataclass
@@ -130,20 +153,26 @@ def replace_readers(number: int, **changes: Any) -> StorageConfig:
     return CONFIG.model_copy(update={"readers": number, **changes})
 
 
-_free: list[str] = []
+_free: dict[str, list[str]] = {"chdb": [], "server": []}
 
 
 @asynccontextmanager
-async def database(*, fresh: bool = False) -> AsyncIterator[Target]:
-    """An empty database in the engine: a new one, or one that was used and emptied again."""
-    root = Connection(Target(path=engine()), "test")
-    name = f"test_{next(_databases)}" if fresh or not _free else _free.pop()
-    await root.run(lambda client: client.command(f"CREATE DATABASE IF NOT EXISTS {name}"))
+async def database(kind: str = "chdb", *, fresh: bool = False) -> AsyncIterator[Target]:
+    """An empty database in an engine: a new one, or one that was used and emptied again."""
+    target = root(kind)
+    connection = Connection(target, "test")
+    free = _free[kind]
+    new = fresh or not free
+    name = f"test_{next(_databases)}" if new else free.pop()
+    if new:
+        await connection.run(lambda client: client.command(f"CREATE DATABASE {name}"))
     try:
-        yield Target(path=engine(), database=name)
+        yield replace(target, database=name)
     finally:
-        await root.run(lambda client: _drop(client, name) if fresh else _empty(client, name))
-        root.close()
+        await connection.run(lambda client: (_drop if fresh else _empty)(client, name))
+        connection.close()
+        if not fresh:
+            free.append(name)
 
 
 def _drop(client: Any, name: str) -> None:
@@ -151,10 +180,10 @@ def _drop(client: Any, name: str) -> None:
 
 
 def _empty(client: Any, name: str) -> None:
-    for (table,) in client.query(f"SHOW TABLES FROM {name}").result_rows:
+    filled = f"SELECT name FROM system.tables WHERE database = '{name}' AND total_rows > 0"
+    for (table,) in client.query(filled).result_rows:
         if table != "migrations":
             client.command(f"TRUNCATE TABLE {name}.{table}")
-    _free.append(name)
 
 
 @asynccontextmanager
@@ -163,7 +192,7 @@ async def rig(kind: str, **config: Any) -> AsyncIterator[Rig]:
         yield Rig(MemoryStore())
         return
     settings = replace_readers(2, **config)
-    async with database() as target, open_clickhouse(target, settings) as store:
+    async with database(kind) as target, open_clickhouse(target, settings) as store:
         connection = Connection(target, "look")
         try:
             yield Rig(store, target, connection)
