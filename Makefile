@@ -4,13 +4,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test check lint types arch wheel bench golden pin clean
+CLIENTS := tests/clients
+PEERS := build/peers
+
+.PHONY: run test peers check lint types arch wheel bench bench-codec fuzz fuzz-native golden sim pin clean
 
 run: $(READY) ## everything in one process: embedded NATS and chdb
 	$(BIN)/aura up
 
 test: $(READY) ## every test that has what it needs on this machine
 	$(BIN)/pytest -n 2 --dist loadfile
+
+peers: $(addprefix $(PEERS)/,go collector javascript java rust) ## what the tests send with
 
 check: $(READY) lint types arch wheel
 
@@ -30,6 +35,18 @@ wheel: $(READY) ## the built wheel, in an environment of its own, outside the ch
 bench: $(READY) ## CPU-seconds per million records, beside the bare insert
 	$(BIN)/python -m tests.bench.path
 
+bench-codec: $(READY) ## microseconds a record of the codec, beside protobuf's parse
+	$(BIN)/python -m tests.bench.codec
+
+fuzz: $(READY) ## attack an Aura: MINUTES= (10), SEED= (printed), CASE= (one alone)
+	$(BIN)/python -m tests.fuzz
+
+fuzz-native: $(READY) ## the native codec on mutated requests, under sanitizers: MINUTES= (1)
+	sh tests/native/run.sh $(or $(MINUTES),1)
+
+sim: $(READY) ## thousands of schedules of the committer: ROUNDS=, SEED=
+	ROUNDS=$${ROUNDS:-20000} $(BIN)/pytest -n 2 tests/sim
+
 golden: $(READY) ## write the snapshots anew
 	AURA_GOLDEN=write $(BIN)/pytest tests/golden tests/unit/query
 
@@ -37,10 +54,26 @@ pin: $(READY) ## write constraints.txt from what is installed
 	$(BIN)/pip freeze --exclude-editable | grep -v '^aura' > constraints.txt
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv build *.egg-info otlp/codec/*.so
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt setup.py $(wildcard otlp/codec/native/*)
 	$(PYTHON) -c 'import sys; sys.exit("Aura needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $(READY)
+
+$(PEERS)/go $(PEERS)/collector: $(PEERS)/%: $(CLIENTS)/%/main.go $(CLIENTS)/%/go.mod $(CLIENTS)/%/go.sum
+	cd $(CLIENTS)/$* && go build -o $(CURDIR)/$@ .
+
+$(PEERS)/javascript: $(addprefix $(CLIENTS)/javascript/,client.js package.json package-lock.json .npmrc)
+	mkdir -p $@ && cp $^ $@
+	cd $@ && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
+
+$(PEERS)/java: $(CLIENTS)/java/pom.xml $(CLIENTS)/java/src/main/java/Client.java
+	cd $(CLIENTS)/java && mvn -q -B -ntp -Dfolder=$(CURDIR)/$@ compiler:compile dependency:copy-dependencies
+	touch $@
+
+$(PEERS)/rust: $(CLIENTS)/rust/Cargo.toml
+	mkdir -p $@/src && cp $< $@/ && echo 'fn main() {}' > $@/src/main.rs
+	cd $@ && cargo build --quiet

@@ -15,8 +15,9 @@ import structlog
 import uvloop
 
 from aura.config import Config, LogConfig
+from aura.keys import keys
 from aura.serve import Role, serve
-from pipeline import settings
+from pipeline import settings, tls
 from pipeline.errors import Setup
 from pipeline.folder import DataFolder
 from storage import open_store, pending
@@ -37,6 +38,9 @@ _config = click.option(
 @click.version_option(version("aura"))
 def main() -> None:
     """Receive, keep and answer questions about OpenTelemetry logs, metrics and traces."""
+
+
+main.add_command(keys)
 
 
 @main.command()
@@ -62,9 +66,11 @@ def up(file: Path | None, roles: str | None) -> None:
 def check(file: Path) -> None:
     """Say what is wrong with a configuration file."""
     try:
-        _load(file)
+        warnings = _certificates(_load(file))
     except Setup as error:
         _refuse(error)
+    for warning in warnings:
+        click.echo(f"{file}: warning: {warning}", err=True)
     click.echo(f"{file}: ok")
 
 
@@ -98,6 +104,13 @@ def _load(file: Path | None) -> Config:
     if file is None and _FILE.exists():
         file = _FILE
     return settings.load(Config, file, os.environ)
+
+
+def _certificates(config: Config) -> list[str]:
+    """Read what TLS needs; return what clients will hold against it."""
+    groups = {"ingestor.tls": config.ingestor.tls, "query.tls": config.query.tls}
+    read = {name: tls.read(group, name) for name, group in groups.items() if group.on}
+    return [f"{name}.cert_file: {one.objection}" for name, one in read.items() if one.objection]
 
 
 def _roles(text: str | None) -> frozenset[Role]:

@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from aura.auth import AuthConfig
 from aura.conditions import condition
 from otlp.config import IngestorConfig, host_and_port
 from pipeline import processors
@@ -16,16 +17,6 @@ from query.config import Config as QueryConfig
 from storage.config import StorageConfig
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-
-
-class AuthConfig(BaseModel):
-    """`auth`: who may come in."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    mode: Literal["", "none"] = Field(
-        "", description="none: take anybody, also on addresses that other machines reach"
-    )
 
 
 class LogConfig(BaseModel):
@@ -88,10 +79,14 @@ class Config(BaseModel):
             "query.listen": self.query.listen,
         }
         for name, address in listeners.items():
-            host, _ = host_and_port(address)
-            if self.auth.mode != "none" and host not in _LOOPBACK:
+            try:
+                host, _ = host_and_port(address)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
+            if self.auth.mode != "none" and not self.auth.keys and host not in _LOOPBACK:
                 raise ValueError(
                     f"{name}: other machines reach {address}, and nobody is asked for a key: "
-                    "write auth.mode: none if that is what you want"
+                    "name keys in auth.keys (`aura keys new` makes one), or write "
+                    "auth.mode: none if that is what you want"
                 )
         return self

@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from enum import StrEnum
+from typing import Final
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from aura.conditions import condition
@@ -19,7 +21,8 @@ from aura.config import Config
 from otlp.codec import Decoder
 from otlp.config import host_and_port
 from otlp.door import Door
-from otlp.receivers import plain
+from otlp.receivers import cors, listen, plain
+from otlp.receivers.cors import Cors
 from otlp.receivers.grpc import GrpcReceiver
 from otlp.receivers.http import HttpReceiver
 from otlp.receivers.metrics import Metrics
@@ -27,10 +30,12 @@ from pipeline import probes, processors
 from pipeline.bus import open_bus
 from pipeline.errors import Setup
 from pipeline.folder import DataFolder
+from pipeline.listener import AppRunner
 from pipeline.meters import RouterMeters
 from pipeline.ports import Bus, QueryBackend, Store
 from pipeline.prepare import Preparation
 from pipeline.signal import Signal
+from pipeline.tls import Tls, TlsConfig
 from pipeline.window import TimeWindow
 from pipeline.worker import Limits, Worker
 from query.api import answers, http
@@ -38,6 +43,9 @@ from query.engine import Engine
 from storage import open_store
 
 Tell = Callable[[str], None]
+
+LINE_BYTES_MAX: Final = 64 * 1024
+"""Of a request's first line: the longest query, when all of it is percent-encoded."""
 
 
 class Role(StrEnum):
@@ -85,6 +93,7 @@ class Parts:
         self.workers: list[Worker] = []
         self._up = up
         self._config = config
+        self._keyring = config.auth.keyring()
         self._registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._registry)
@@ -106,9 +115,12 @@ class Parts:
 
     async def ask(self, store: QueryBackend) -> None:
         """Serve the query API."""
-        engine = Engine(store, self._config.query.limits)
-        address = await self._web("query.listen", self._config.query.listen, http.routes(engine))
-        self.lines.append(f"look   http://{address}/v1/logs  /v1/traces  /v1/metrics")
+        config = self._config.query
+        engine = Engine(store, config.limits)
+        routes = http.routes(engine, self._keyring)
+        tls = await self._tls("query.tls", config.tls)
+        url = await self._web("query.listen", config.listen, routes, tls)
+        self.lines.append(f"look   {url}/v1/logs  /v1/traces  /v1/metrics")
 
     async def receive(self, bus: Bus) -> None:
         """Serve the doors."""
@@ -118,35 +130,52 @@ class Parts:
             config,
             message_bytes_max=self._config.bus.message_bytes_max,
             metrics=Metrics(self._registry),
+            keyring=self._keyring,
         )
         await self._up.enter_async_context(door)
-        address = await self._web("ingestor.api", config.api, plain.routes(door, config))
-        grpc = await self._up.enter_async_context(GrpcReceiver(config, door))
-        http = await self._up.enter_async_context(HttpReceiver(config, door))
-        self.lines.append(f"send   OTLP/gRPC to {grpc.address}, OTLP/HTTP to http://{http.address}")
-        self.lines.append(f"       JSON to http://{address}/v1/logs  /v1/traces  /v1/metrics")
+        tls = await self._tls("ingestor.tls", config.tls)
+        pages = cors.middleware(Cors(config.cors))
+        url = await self._web("ingestor.api", config.api, plain.routes(door, config), tls, pages)
+        grpc = await self._up.enter_async_context(GrpcReceiver(config, door, tls=tls))
+        http = await self._up.enter_async_context(HttpReceiver(config, door, tls=tls))
+        over = " over TLS" if tls else ""
+        self.lines.append(f"send   OTLP/gRPC to {grpc.address}{over}, OTLP/HTTP to {http.url}")
+        self.lines.append(f"       JSON to {url}/v1/logs  /v1/traces  /v1/metrics")
 
-    async def _web(self, setting: str, address: str, routes: list[web.RouteDef]) -> str:
-        """Listen for HTTP, with health and metrics beside the routes; return the address."""
-        app = web.Application(middlewares=[answers.errors])
-        app.add_routes([*routes, *probes.routes(self.checks, self._registry)])
+    async def _tls(self, setting: str, config: TlsConfig) -> Tls | None:
+        """Return a role's certificate, which is renewed until the stack is left; None: no TLS."""
+        return await self._up.enter_async_context(Tls(config, setting)) if config.on else None
+
+    async def _web(
+        self,
+        setting: str,
+        address: str,
+        routes: list[web.RouteDef],
+        tls: Tls | None,
+        *outer: Middleware,
+    ) -> str:
+        """Listen for HTTP, with health and metrics beside the routes; return the URL."""
+        app = web.Application(middlewares=[*outer, answers.errors])
+        app.add_routes([*routes, *probes.routes(self.checks, self._registry, self._keyring)])
         # Decompression is the receivers', so that limits hold before and after it.
-        runner = web.AppRunner(
+        runner = AppRunner(
             app,
-            access_log=None,
+            answers.malformed,
+            max_line_size=LINE_BYTES_MAX,
             auto_decompress=False,
             handler_cancellation=True,
-            shutdown_timeout=5.0,
+            shutdown_timeout=listen.patience_s(self._config.ingestor.stop_timeout_s),
         )
         await runner.setup()
         self._up.push_async_callback(runner.cleanup)
         host, port = host_and_port(address)
         try:
-            await web.TCPSite(runner, host or None, port).start()
+            context = tls.context if tls else None
+            await web.TCPSite(runner, host or None, port, ssl_context=context).start()
         except OSError as error:
             reason = error.strerror or error
             raise Setup(f"{setting}: cannot listen on {address}: {reason}") from error
-        return "{}:{}".format(*runner.addresses[0][:2])
+        return listen.url(tls, *runner.addresses[0][:2])
 
 
 def _decoder(signal: Signal, window: TimeWindow) -> Callable[[], Decoder]:

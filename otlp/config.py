@@ -5,6 +5,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from pipeline.tls import TlsConfig
 from pipeline.units import Seconds, Size
 
 _ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9._-]*):([0-9]{1,5})", re.ASCII)
@@ -25,6 +26,35 @@ def _checked(address: str) -> str:
 
 Address = Annotated[str, AfterValidator(_checked)]
 """A setting "host:port" to listen on."""
+
+
+def _origin(pattern: str) -> str:
+    scheme, _, host = pattern.rpartition("://")
+    if not host or re.search(r"[/\s]", scheme + host):
+        raise ValueError(
+            f'"{pattern}" is not an origin such as "https://app.example.com" or '
+            '"https://*.example.com:8443"; it has no path'
+        )
+    return pattern.lower()
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
+"""A setting "scheme://host[:port]", as browsers write it, in which `*` is any text."""
+
+
+class CorsConfig(BaseModel):
+    """Which web pages may send (OTLP/HTTP and `api`); without allowed_origins none may."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    allowed_origins: tuple[Origin, ...] = Field(
+        (), description="Origins of pages, such as https://*.example.com; *: of any page"
+    )
+    allowed_headers: tuple[str, ...] = Field(
+        (),
+        description="Headers that pages may set besides Accept and those of content; *: any",
+    )
+    max_age: Seconds = Field(0.0, description="How long browsers remember the permission")
 
 
 class IngestorConfig(BaseModel):
@@ -63,6 +93,8 @@ class IngestorConfig(BaseModel):
     stop_timeout_s: Seconds = Field(
         10.0, description="How long a stop waits for the requests that are under way"
     )
+    tls: TlsConfig = Field(default_factory=TlsConfig)
+    cors: CorsConfig = Field(default_factory=CorsConfig)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -10,12 +10,14 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
+from otlp.aside import Aside
 from otlp.codec.validate import Checked, Part, validate
 from otlp.config import IngestorConfig
 from otlp.receivers.budget import Budget, Room
 from otlp.receivers.join import STOPPING, Broken, Joiner, Limits, Load, Shared
 from otlp.receivers.metrics import Metrics
 from pipeline.errors import AuraError, Unavailable
+from pipeline.keyring import Access, Headers, Keyring
 from pipeline.ports import Message
 from pipeline.signal import Signal
 
@@ -40,19 +42,22 @@ class Door:
     `close`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - five parts, and two seams for tests
         self,
         publish: Callable[[Signal, Message], Awaitable[None]],
         config: IngestorConfig,
         *,
         message_bytes_max: int,
         metrics: Metrics,
+        keyring: Keyring,
         clock_ns: Callable[[], int] = time.time_ns,
         validate: Validate = validate,
     ) -> None:
         self.metrics = metrics
         self.closed = False
+        self.aside = Aside()
         self._config = config
+        self._keyring = keyring
         self._message_bytes_max = message_bytes_max
         self._validate = validate
         self._budget = Budget(config.in_flight_bytes_max)
@@ -65,6 +70,14 @@ class Door:
     def in_flight_bytes(self) -> int:
         """The bytes that unanswered requests hold."""
         return self._budget.taken
+
+    def tenant(self, headers: Headers) -> str:
+        """
+        Return whose records a request brings, to be asked before its body is read.
+
+        Raises what `Keyring.admit` raises.
+        """
+        return self._keyring.admit(headers, Access.WRITE).tenant
 
     def room(self) -> Room:
         """
@@ -101,7 +114,9 @@ class Door:
             with self.room() as own:
                 own.take(len(payload))
                 return await self.admit(signal, tenant, payload, own, cut)
-        checked = self._validate(signal, payload, self._message_bytes_max)
+        checked = await self.aside.run(
+            len(payload), self._validate, signal, payload, self._message_bytes_max
+        )
         reasons = Counter(cut or {}) + Counter(checked.reasons)
         refused = reasons.total()
         # A refused record is to be counted in the ledger even when nothing else is left.
@@ -128,6 +143,7 @@ class Door:
                 await self._idle()
         for task in self._shared.tasks:
             task.cancel()
+        self.aside.close()
         await self._idle()
 
     async def __aenter__(self) -> Self:

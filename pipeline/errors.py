@@ -2,6 +2,7 @@
 
 AuraError
 ├── Rejected      the same input always fails: HTTP 400, INVALID_ARGUMENT, or the message is buried
+│   ├── TooLarge, Unauthenticated, Forbidden
 ├── Overloaded    no room now: HTTP 503 with Retry-After, UNAVAILABLE with RetryInfo
 └── Unavailable   a dependency is down: answered like Overloaded, retried in place by the worker
 
@@ -19,6 +20,14 @@ class Rejected(AuraError):  # noqa: N818 - a verdict, named as one
 
 class TooLarge(Rejected):
     """The input is longer than a configured limit: HTTP 413, RESOURCE_EXHAUSTED."""
+
+
+class Unauthenticated(Rejected):
+    """Nobody knows who asks: HTTP 401 with WWW-Authenticate: Bearer, UNAUTHENTICATED."""
+
+
+class Forbidden(Rejected):
+    """Who asks is known and may not: HTTP 403, PERMISSION_DENIED."""
 
 
 class Overloaded(AuraError):  # noqa: N818

@@ -44,7 +44,21 @@ class AttributeField:
     level: Level = Level.ANY
 
 
-Field: TypeAlias = Column | AttributeField
+@dataclass(frozen=True, slots=True)
+class AttributeKeys:
+    """
+    All attributes whose keys a pattern fits, as if they were one attribute with all their values.
+
+    `*` in the pattern stands for any characters, also none; all else for itself. The whole key has
+    to fit, in its own case.
+    """
+
+    pattern: str
+    level: Level = Level.ANY
+
+
+Attributes: TypeAlias = AttributeField | AttributeKeys
+Field: TypeAlias = Column | Attributes
 Scalar: TypeAlias = str | int | float | bool | bytes
 
 
@@ -69,11 +83,59 @@ class Compare:
     for one of the values that its key has at the level (at any: at all of them); `!=` when there
     is a value and `=` does not hold. So a record without the attribute matches no comparison, `!=`
     included. Nothing is null: `Not` is exact.
+
+    A time is compared as whole Unix nanoseconds, an ID as its bytes.
     """
 
     field: Field
     operator: Operator
     value: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """`=` holds between the attribute and at least one of the values; of no values it is false."""
+
+    field: Attributes
+    values: tuple[Scalar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """There is an attribute of that key at the level, whatever its value."""
+
+    field: Attributes
+
+
+class Search(StrEnum):
+    """
+    What is looked for in a text; `pipeline/search.py` gives each as one pattern for every engine.
+
+    `CONTAINS`: the characters stand anywhere in it. `PHRASE`: they do, and no word is cut at either
+    end of them; a word is a run of ASCII letters, ASCII digits and characters beyond ASCII. Both in
+    any case: a letter matches its own upper and lower case, ASCII letters nothing beyond ASCII.
+
+    `MATCH`: a regular expression matches somewhere in it (RE2 syntax, case-sensitive; `^` and `$`
+    are the ends of the text, `.` is any character, a newline included).
+    """
+
+    CONTAINS = "contains"
+    PHRASE = "phrase"
+    MATCH = "=~"
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """
+    A search in a column that holds text, or in the text form of an attribute's values.
+
+    An attribute's holds when it does for one of the values, as in `Compare`. `text` is not empty
+    and has at most `search.TEXT_MAX` characters.
+    """
+
+    field: Field
+    how: Search
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +159,7 @@ class Not:
     part: "Condition"
 
 
-Condition: TypeAlias = Compare | And | Or | Not
+Condition: TypeAlias = Compare | OneOf | Exists | Find | And | Or | Not
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,4 +205,21 @@ class Trace:
     limit: int
 
 
-Plan: TypeAlias = Records | Traces | Trace
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """
+    The keys that attributes of a signal's records, resources and scopes have, with their types.
+
+    Columns: key utf8, level utf8 (a `Level`, never `ANY`), type u8 (`pipeline/value.py`); distinct,
+    ordered by all three. `patterns` are as in `AttributeKeys`, `names` keys as they are; without
+    either, all keys are meant. Keys of records that expired may be among them.
+    """
+
+    signal: Signal
+    tenant: str
+    names: tuple[str, ...]
+    patterns: tuple[str, ...]
+    limit: int
+
+
+Plan: TypeAlias = Records | Traces | Trace | Keys

@@ -2,7 +2,7 @@
 
 - `/healthz`: the process serves (200 as long as it can answer);
 - `/readyz`: 200 when every part is ready, else 503 with the parts that are not;
-- `/metrics`: Prometheus's text format.
+- `/metrics`: Prometheus's text format; where there are keys, for those that may read or admin.
 """
 
 import asyncio
@@ -14,6 +14,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from pipeline.errors import AuraError
+from pipeline.guard import guarded
+from pipeline.keyring import Access, Keyring
 
 Check = Callable[[], Awaitable[bool]]
 """Tells whether a part is ready; may raise a verdict, which counts as not."""
@@ -21,7 +23,9 @@ Check = Callable[[], Awaitable[bool]]
 _PATIENCE_S: Final = 2.0
 
 
-def routes(checks: Mapping[str, Check], registry: CollectorRegistry) -> list[web.RouteDef]:
+def routes(
+    checks: Mapping[str, Check], registry: CollectorRegistry, keyring: Keyring
+) -> list[web.RouteDef]:
     """Return the three routes; `checks` by the name of the part."""
 
     async def health(_: web.Request) -> web.Response:
@@ -41,7 +45,7 @@ def routes(checks: Mapping[str, Check], registry: CollectorRegistry) -> list[web
     return [
         web.get("/healthz", health),
         web.get("/readyz", ready),
-        web.get("/metrics", metrics),
+        *guarded([web.get("/metrics", metrics)], keyring, Access.READ, Access.ADMIN),
     ]
 
 

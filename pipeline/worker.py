@@ -19,15 +19,15 @@ from pipeline.config import RouterConfig
 from pipeline.errors import AuraError, Rejected, Unavailable
 from pipeline.gather import Gatherer
 from pipeline.meters import RouterMeters
-from pipeline.ports import Bus, Delivery, Group, Reader, Recovery, Store
+from pipeline.ports import Bus, Commit, Delivery, Group, LogState, Reader, Recovery, Store
 from pipeline.position import Position
 from pipeline.prepare import Preparation, Prepared
 from pipeline.resume import Resume, resume
 
 log = structlog.get_logger()
 
-Work: TypeAlias = tuple[Sequence[Delivery], Prepared | None]
-"""A group's messages, and the group unless a processor failed on it."""
+Work: TypeAlias = tuple[Sequence[Delivery], Prepared | None] | Exception
+"""A group's messages, and the group unless a processor failed on it; or why no more will come."""
 
 _PAUSE_S: Final = 0.1
 
@@ -72,7 +72,7 @@ class Worker:
         self._log = log.bind(signal=prepare.signal.value, partition=prepare.partition)
         self._closing = False
         self._recovery = Recovery()
-        self._position = 0
+        self._committed: Commit | None = None
         self._purged = 0
         self._known = Position(0, 0)
         """Up to here every message was delivered or counted as lost."""
@@ -118,10 +118,10 @@ class Worker:
         recovery = self._recovery = await self._recover()
         place = await resume(self._bus, self._store, signal, partition, recovery)
         self._report(place)
-        self._position, self._purged = place.after, 0
+        self._committed, self._purged = recovery.last, 0
         if place.begins:
             await self._store_group(self._prepare.beginning(place.epoch, place.after, place.log))
-        await self._purge(place)  # a kill may have come between a commit and its purge
+        await self._purge()  # a kill may have come between a commit and its purge
         ready: asyncio.Queue[Work] = asyncio.Queue(1)
         async with (
             self._bus.read(signal, partition, place.after) as reader,
@@ -132,6 +132,17 @@ class Worker:
             tasks.create_task(self._commit_all(place, ready))
 
     async def _gather_all(
+        self, reader: Reader, place: Resume, recovery: Recovery, ready: asyncio.Queue[Work]
+    ) -> None:
+        # What was gathered is committed before a failed reader is left: half a commit that is given
+        # up would be stored again when the log that comes back is an older one.
+        try:
+            await self._gather(reader, place, recovery, ready)
+        except Exception as error:  # noqa: BLE001 - it is raised again, in its turn
+            self.ready.clear()
+            await ready.put(error)
+
+    async def _gather(
         self, reader: Reader, place: Resume, recovery: Recovery, ready: asyncio.Queue[Work]
     ) -> None:
         gatherer = Gatherer(reader, self._limits.config, self._clock)
@@ -175,8 +186,11 @@ class Worker:
 
     async def _commit_all(self, place: Resume, ready: asyncio.Queue[Work]) -> None:
         while True:
-            await self._commit(*await ready.get(), place)
-            await self._purge(place)
+            work = await ready.get()
+            if isinstance(work, Exception):
+                raise work
+            await self._commit(*work, place)
+            await self._purge()
 
     async def _commit(
         self, deliveries: Sequence[Delivery], prepared: Prepared | None, place: Resume
@@ -217,7 +231,7 @@ class Worker:
                 sure = False
                 self._failed("worker.commit_again", error)
             else:
-                self._position = prepared.group.commit.last
+                self._committed = prepared.group.commit
                 self._meters.committed(prepared.group, self._clock() - started)
                 return
             await asyncio.sleep(next(pauses))
@@ -248,17 +262,28 @@ class Worker:
         expected = isinstance(error, AuraError)
         self._log.warning(event, error=str(error), exc_info=None if expected else error)
 
-    async def _purge(self, place: Resume) -> None:
+    async def _purge(self) -> None:
         """Let the bus forget what is committed and below the replay window."""
+        last = self._committed
+        if last is None:
+            return
         signal, partition = self._prepare.signal, self._prepare.partition
         with suppress(AuraError):  # the next commit purges as well
             state = await self._bus.state(signal, partition)
             window = 0 if state.used > _CROWDED else self._limits.replay_window
             # The committed message itself stays: by it the log is known again (`resume.py`).
-            below = self._position - window
-            if below > self._purged and state.identity == place.log:
+            below = last.last - window
+            if below > self._purged and await self._is_ours(last, state):
                 await self._bus.purge(signal, partition, below)
                 self._purged = below
+
+    async def _is_ours(self, last: Commit, state: LogState) -> bool:
+        """Tell whether the log still is the one that was committed."""
+        # One that was put in its place has messages below the position that nobody has read.
+        signal, partition = self._prepare.signal, self._prepare.partition
+        return state.identity == last.log and last.committed_ns == (
+            await self._bus.stored_ns(signal, partition, last.last)
+        )
 
     def _report(self, place: Resume) -> None:
         self._lose(place, place.after - place.lost, place.after)

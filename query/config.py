@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from pipeline.tls import TlsConfig
 from pipeline.units import Seconds, Size
 
 Count = Annotated[int, Field(ge=1, strict=True)]
@@ -43,4 +44,5 @@ class Config(BaseModel):
 
     listen: str = "127.0.0.1:8081"
     """Address of the query API."""
+    tls: TlsConfig = TlsConfig()
     limits: Limits = Limits()

@@ -1,15 +1,21 @@
 """Runs checked plans within bounds of rows, bytes, time and concurrency."""
 
 import asyncio
+import time
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
 from pipeline.errors import Overloaded, Rejected
-from pipeline.plan import Plan, Trace
+from pipeline.plan import Keys, Plan, Trace
 from pipeline.ports import QueryBackend
+from pipeline.signal import Signal
 from query.config import Limits
+from query.keys import KeyTable
+from query.language import tree
+from query.language.check import Checked, check
 from query.wrong import Wrong
 
 
@@ -24,10 +30,31 @@ class Answer:
 class Engine:
     """Asks a backend on behalf of the APIs; `limits` bounds every plan."""
 
-    def __init__(self, backend: QueryBackend, limits: Limits) -> None:
+    def __init__(
+        self,
+        backend: QueryBackend,
+        limits: Limits,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.limits = limits
         self._backend = backend
         self._running = 0
+        self._keys = KeyTable(self._bounded, clock)
+
+    async def check(
+        self, query: tree.Query, signal: Signal, tenant: str, now_ns: int | None = None
+    ) -> Checked:
+        """
+        Return a query's condition, its types checked against the attributes that the store has.
+
+        Raises WrongQuery, and what `run` raises when the store has to be asked.
+        """
+        # Once without: what is wrong in itself needs no answer of the store.
+        checked = check(query, signal, now_ns=now_ns)
+        if not checked.attributes:
+            return checked
+        seen = await self._keys.seen(signal, tenant, checked.attributes)
+        return check(query, signal, seen=seen, now_ns=now_ns)
 
     async def run(self, plan: Plan) -> Answer:
         """
@@ -38,13 +65,17 @@ class Engine:
         raises. Cancelling ends the query in the engine.
         """
         self._check(plan)
+        # One row more tells an answer that ends at the limit from one that is cut there.
+        rows = await self._bounded(replace(plan, limit=plan.limit + 1))
+        return Answer(rows.slice(0, plan.limit), truncated=rows.num_rows > plan.limit)
+
+    async def _bounded(self, plan: Plan) -> pa.Table:
         if self._running >= self.limits.concurrent_max:
             raise Overloaded(f"no room for another question ({self._running} are running)")
         self._running += 1
         try:
             async with asyncio.timeout(self.limits.timeout):
-                # One row more tells an answer that ends at the limit from one that is cut there.
-                rows = await self._collect(replace(plan, limit=plan.limit + 1))
+                return await self._collect(plan)
         except TimeoutError:
             raise Rejected(
                 f"no answer within {self.limits.timeout:g} s; narrow the time range or add a "
@@ -52,13 +83,12 @@ class Engine:
             ) from None
         finally:
             self._running -= 1
-        return Answer(rows.slice(0, plan.limit), truncated=rows.num_rows > plan.limit)
 
     def _check(self, plan: Plan) -> None:
         most = self.limits.trace_spans_max if isinstance(plan, Trace) else self.limits.rows_max
         if not 1 <= plan.limit <= most:
             raise Wrong(f"limit is between 1 and {most}, not {plan.limit}", "limit")
-        if not isinstance(plan, Trace) and plan.start_ns >= plan.end_ns:
+        if not isinstance(plan, Trace | Keys) and plan.start_ns >= plan.end_ns:
             raise Wrong("start is not before end", "start")
 
     async def _collect(self, plan: Plan) -> pa.Table:

@@ -31,3 +31,11 @@ _SUMMARY: Final[list[pa.Field[Any]]] = [
 ]
 SUMMARY: Final = pa.schema(_SUMMARY)
 """One row a trace, as `pipeline.plan.Traces` says."""
+
+_KEY: Final[list[pa.Field[Any]]] = [
+    pa.field("key", pa.utf8()),
+    pa.field("level", pa.utf8()),
+    pa.field("type", pa.uint8()),
+]
+KEYS: Final = pa.schema(_KEY)
+"""One row a key, level and type, as `pipeline.plan.Keys` says."""

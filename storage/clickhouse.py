@@ -10,16 +10,16 @@ import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from pipeline.errors import AuraError
-from pipeline.plan import Plan, Records, Trace, Traces
+from pipeline.plan import Keys, Plan, Records, Trace, Traces
 from pipeline.ports import Commit, Group, Recovery
 from pipeline.signal import Signal
 from storage import committer, migrate
-from storage.answers import RECORDS, SUMMARY
+from storage.answers import KEYS, RECORDS, SUMMARY
 from storage.committer import Committer
 from storage.compile import clickhouse as compiled
 from storage.compile.clickhouse import Statement
 from storage.config import StorageConfig
-from storage.connection import ARROW, Connection, fetch, kill
+from storage.connection import READING, Connection, fetch, kill
 from storage.target import Target
 from storage.verdicts import asking, lacks_database, opening, writing
 
@@ -42,7 +42,7 @@ class ClickHouse:
         self._connections: list[Connection] = []
         self._control = self._connect("control")
         self._endings: set[asyncio.Task[None]] = set()
-        asks = ARROW | {
+        asks = READING | {
             "max_memory_usage": str(config.query_memory_bytes_max),
             "max_execution_time": str(config.query_time_max),
             "max_result_bytes": str(config.query_memory_bytes_max),
@@ -82,6 +82,8 @@ class ClickHouse:
                 table = await self._ask(compiled.trace(plan), RECORDS[Signal.TRACES])
             case Traces():
                 table = await self._traces(plan)
+            case Keys():
+                table = await self._ask(compiled.keys(plan), KEYS)
         for batch in table.combine_chunks().to_batches() or [_empty(table.schema)]:
             yield batch
 

@@ -15,7 +15,11 @@ from storage.target import Target
 
 Result = TypeVar("Result")
 
-ARROW: Final = {
+READING: Final = {
+    # Fifty conditions on attributes are more than ClickHouse takes by itself.
+    "max_query_size": str(4 * 2**20),
+    "max_ast_elements": "1000000",
+    "max_expanded_ast_elements": "1000000",
     "output_format_arrow_string_as_string": "1",
     "output_format_arrow_fixed_string_as_fixed_byte_array": "1",
     "output_format_arrow_low_cardinality_as_dictionary": "0",

@@ -1,22 +1,33 @@
 """What a condition means, row by row in Python: what compiled SQL is compared with."""
 
 import operator
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from pipeline import value
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import search, value
 from pipeline.envelope import Resource, Scope
 from pipeline.plan import (
     And,
     AttributeField,
+    AttributeKeys,
+    Attributes,
     Column,
     Compare,
     Condition,
+    Exists,
+    Find,
+    Keys,
     Level,
     Not,
+    OneOf,
     Operator,
     Or,
     Scalar,
+    Search,
 )
 from pipeline.value import Attribute
 
@@ -42,15 +53,40 @@ def matches(condition: Condition, row: Row) -> bool:
             return any(matches(part, row) for part in parts)
         case Not(part):
             return not matches(part, row)
+    return _leaf(condition, row)
+
+
+def _leaf(condition: Compare | OneOf | Exists | Find, row: Row) -> bool:
+    match condition:
         case Compare(Column(name), how, wanted):
             stored = _column(name, row)
             return stored is not None and _OPERATORS[how](stored, wanted)
-        case Compare(AttributeField(key, level), how, wanted):
-            found = [(kind, text) for name, kind, text in _attributes(row, level) if name == key]
+        case Compare(AttributeField() | AttributeKeys() as field, how, wanted):
+            found = _values(field, row)
             if how is Operator.NOT_EQUAL:
                 return bool(found) and not _any(found, Operator.EQUAL, wanted)
             return _any(found, how, wanted)
+        case OneOf(field, values):
+            found = _values(field, row)
+            return any(_any(found, Operator.EQUAL, wanted) for wanted in values)
+        case Exists(field):
+            return bool(_values(field, row))
+        case Find(Column(name), kind, text):
+            stored = _column(name, row)
+            return stored is not None and _has(stored, kind, text)
+        case Find(AttributeField() | AttributeKeys() as field, kind, text):
+            return any(_has(stored, kind, text) for _, stored in _values(field, row))
     raise TypeError(condition)
+
+
+def keys(asked: Keys, row: Row) -> Iterator[tuple[str, str, int]]:
+    """Yield the key, level and type of each attribute of a row that a plan asks for."""
+    patterns = [re.compile(search.key(one)) for one in asked.patterns]
+    every = not asked.names and not patterns
+    for level in (Level.RECORD, Level.RESOURCE, Level.SCOPE):
+        for key, kind, _ in _attributes(row, level):
+            if every or key in asked.names or any(one.fullmatch(key) for one in patterns):
+                yield key, level.value, kind
 
 
 def _any(found: Sequence[tuple[int, str]], how: Operator, wanted: Scalar) -> bool:
@@ -67,6 +103,27 @@ def _comparable(kind: int, text: str, wanted: Scalar) -> tuple[Any, ...]:
         return (text,)
     kinds = (value.BOOL,) if isinstance(wanted, bool) else (value.INT, value.DOUBLE)
     return (value.decode(kind, text),) if kind in kinds else ()
+
+
+def _has(stored: str, how: Search, text: str) -> bool:
+    match how:
+        case Search.CONTAINS:
+            return re.search(search.containing(text), stored) is not None
+        case Search.PHRASE:
+            return re.search(search.phrase(text), stored) is not None
+        case Search.MATCH:
+            # Python's own expressions are not RE2's.
+            found = pc.match_substring_regex(pa.array([stored]), search.matching(text))
+            return bool(found[0].as_py())
+
+
+def _values(field: Attributes, row: Row) -> list[tuple[int, str]]:
+    """Return the type and the text of each value that a field names."""
+    attributes = _attributes(row, field.level)
+    if isinstance(field, AttributeField):
+        return [(kind, text) for key, kind, text in attributes if key == field.key]
+    pattern = re.compile(search.key(field.pattern))
+    return [(kind, text) for key, kind, text in attributes if pattern.fullmatch(key)]
 
 
 def _attributes(row: Row, level: Level) -> Iterator[Attribute]:

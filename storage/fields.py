@@ -4,8 +4,25 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
+from pipeline import search
 from pipeline.errors import Rejected
-from pipeline.plan import And, AttributeField, Column, Compare, Condition, Not, Operator, Or, Scalar
+from pipeline.plan import (
+    And,
+    AttributeField,
+    AttributeKeys,
+    Attributes,
+    Column,
+    Compare,
+    Condition,
+    Exists,
+    Find,
+    Not,
+    OneOf,
+    Operator,
+    Or,
+    Scalar,
+    Search,
+)
 from pipeline.signal import Signal
 
 
@@ -18,24 +35,30 @@ class Kind(Enum):
     ID = "id"
 
 
-_SHARED: Final = dict.fromkeys(("service_name", "scope_name", "scope_version"), Kind.TEXT)
+_SHARED: Final = {
+    **dict.fromkeys(("service_name", "scope_name", "scope_version"), Kind.TEXT),
+    "time": Kind.NUMBER,
+}
 COLUMNS: Final[Mapping[Signal, Mapping[str, Kind]]] = {
     Signal.TRACES: {
         **_SHARED,
         **dict.fromkeys(("name", "status_message", "trace_state"), Kind.TEXT),
         **dict.fromkeys(("kind", "status_code", "flags", "duration_ns"), Kind.NUMBER),
+        **dict.fromkeys(("start_time_unix_nano", "end_time_unix_nano"), Kind.NUMBER),
         **dict.fromkeys(("trace_id", "span_id", "parent_span_id"), Kind.ID),
     },
     Signal.LOGS: {
         **_SHARED,
         **dict.fromkeys(("severity_text", "body", "event_name"), Kind.TEXT),
         **dict.fromkeys(("severity_number", "flags"), Kind.NUMBER),
+        **dict.fromkeys(("time_unix_nano", "observed_time_unix_nano"), Kind.NUMBER),
         **dict.fromkeys(("trace_id", "span_id"), Kind.ID),
     },
     Signal.METRICS: {
         **_SHARED,
         **dict.fromkeys(("metric_name", "metric_description", "metric_unit"), Kind.TEXT),
         **dict.fromkeys(("metric_type", "aggregation_temporality", "flags", "value"), Kind.NUMBER),
+        **dict.fromkeys(("time_unix_nano", "start_time_unix_nano"), Kind.NUMBER),
         "is_monotonic": Kind.FLAG,
     },
 }
@@ -55,17 +78,46 @@ def check(signal: Signal, condition: Condition | None) -> None:
                 check(signal, part)
         case Not(part):
             check(signal, part)
+        case _:
+            _leaf(signal, condition)
+
+
+def _leaf(signal: Signal, condition: Compare | OneOf | Exists | Find) -> None:
+    match condition:
         case Compare(Column(name), operator, value):
             kind = COLUMNS[signal].get(name)
             if kind is None:
                 raise Rejected(f"{signal} have no column {name}")
             if not _fits(kind, name, operator, value):
                 raise Rejected(f"{name} {operator} {value!r}: {name} is of the kind {kind.value}")
-        case Compare(AttributeField(key), _, value):
-            if isinstance(value, bytes) or not _bounded(value):
-                raise Rejected(f"attribute {key!r} cannot be compared with {value!r}")
+        case Compare(AttributeField() | AttributeKeys() as field, _, value):
+            _attribute(field, (value,))
+        case OneOf(field, values):
+            _attribute(field, values)
+        case Exists():
+            return
+        case Find(Column(name), how, text):
+            if COLUMNS[signal].get(name) is not Kind.TEXT:
+                raise Rejected(f"{signal} have no column {name} of text")
+            _search(how, text)
+        case Find(_, how, text):
+            _search(how, text)
         case _:
             raise Rejected(f"no store can answer {condition}")
+
+
+def _attribute(field: Attributes, values: tuple[Scalar, ...]) -> None:
+    for value in values:
+        if isinstance(value, bytes) or not _bounded(value):
+            name = field.pattern if isinstance(field, AttributeKeys) else field.key
+            raise Rejected(f"attribute {name!r} cannot be compared with {value!r}")
+
+
+def _search(how: Search, text: str) -> None:
+    if not 1 <= len(text) <= search.TEXT_MAX:
+        raise Rejected(f"{how}: {len(text)} characters, not 1 to {search.TEXT_MAX}")
+    if how is Search.MATCH and (fault := search.fault(text)):
+        raise Rejected(f"{text!r} is no regular expression: {fault}")
 
 
 def _fits(kind: Kind, name: str, operator: Operator, value: Scalar) -> bool:

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import schema
-from pipeline.plan import Condition, Plan, Records, Trace, Traces
+from pipeline.plan import Condition, Keys, Plan, Records, Trace, Traces
 from pipeline.ports import Commit, Counts, Group, Recovery
 from pipeline.signal import Signal
-from storage.answers import RECORDS, SUMMARY
-from storage.evaluate import Row, matches
+from storage.answers import KEYS, RECORDS, SUMMARY
+from storage.evaluate import Row, keys, matches
 from storage.fields import check
 from storage.tables import covers, services
 
@@ -73,7 +73,18 @@ class MemoryStore:
                 wanted = pa.scalar(plan.trace_id, schema.TRACE_ID)
                 of_trace = spans.filter(pc.equal(spans["trace_id"], wanted))
                 table = of_trace.sort_by([("time", "ascending"), ("span_id", "ascending")])
+            case Keys():
+                table = self._keys(plan)
         yield _one(table.slice(0, plan.limit))
+
+    def _keys(self, plan: Keys) -> pa.Table:
+        found: set[tuple[str, str, int]] = set()
+        names = ["attributes", "resource", "scope"]
+        for row in self._all(plan.signal, plan.tenant).select(names).to_pylist():
+            found.update(keys(plan, row))
+        columns = zip(*sorted(found), strict=True) if found else ((), (), ())
+        arrays = [pa.array(one, of.type) for one, of in zip(columns, KEYS, strict=True)]
+        return pa.Table.from_arrays(arrays, schema=KEYS)
 
     def _all(self, signal: Signal, tenant: str) -> pa.Table:
         return pa.concat_tables(

@@ -23,6 +23,8 @@ _LIMITS: Final = {
     158: "it would read too many rows",
     159: "it took too long",
     160: "it would take too long",
+    167: "it has too many conditions",
+    168: "it has too many conditions",
     _MEMORY: "it takes too much memory",
     307: "it would read too many bytes",
     396: "its answer is too large",

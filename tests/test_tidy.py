@@ -61,6 +61,21 @@ def test_config_yaml_is_the_reference():
         assert any(lines[at - 1].lstrip().startswith("# ") for at in documented), path
 
 
+CONTRACT_CASES = range(1, 48)
+"""The numbered cases of the OTLP contract, section 7."""
+
+
+def test_every_case_of_the_otlp_contract_is_a_test():
+    named = re.compile(r"def test_(?:cases?_)?((?:[0-9]{1,2}_)+)(?![0-9])")
+    found = {
+        int(number)
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for match in named.finditer(path.read_text())
+        for number in match[1].strip("_").split("_")
+    }
+    assert set(CONTRACT_CASES) <= found
+
+
 def test_tracked_files_name_no_registry_and_no_machine():
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
     hosts = re.compile(r"pypi\.org|pythonhosted|npmjs\.(org|com)|proxy\.golang|crates\.io/")

@@ -1,45 +1,11 @@
-"""Log records: OTLP's message to columns, and back."""
+"""Log records: columns to OTLP's message."""
 
 from collections.abc import Mapping
-from operator import attrgetter
-from typing import Any, Final
-
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from typing import Any
 
 from otlp.codec import attributes
 from otlp.codec.cells import bytes_or_none
-from otlp.codec.columns import Readers
-from otlp.codec.rules import NO_SPAN, NO_TRACE, valid_span_id, valid_trace_id
 from pipeline.value import EMPTY
-from pipeline.window import TimeWindow
-
-_AS_SENT: Final = (
-    "time_unix_nano",
-    "observed_time_unix_nano",
-    "severity_number",
-    "severity_text",
-    "attributes",
-    "dropped_attributes_count",
-    "flags",
-    "event_name",
-)
-"""Columns that hold the field of the same name."""
-
-
-def readers(window: TimeWindow, arrived_ns: int) -> Readers:
-    """Return how each column is read from a log record."""
-
-    def time(log: LogRecord) -> int:
-        return window.effective(log.time_unix_nano, log.observed_time_unix_nano, arrived_ns)
-
-    return {
-        **{name: attrgetter(name) for name in _AS_SENT},
-        "time": time,
-        "body_type": lambda log: attributes.read_value(log.body)[0],
-        "body": lambda log: attributes.read_value(log.body)[1],
-        "trace_id": lambda log: log.trace_id if valid_trace_id(log.trace_id) else NO_TRACE,
-        "span_id": lambda log: log.span_id if valid_span_id(log.span_id) else NO_SPAN,
-    }
 
 
 def write(logs: Any, row: Mapping[str, Any]) -> None:

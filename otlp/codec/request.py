@@ -24,6 +24,21 @@ REQUESTS: Final[Mapping[Signal, type[Request]]] = {
 }
 
 
+NUMBERS: Final[Mapping[Signal, int]] = {Signal.TRACES: 0, Signal.LOGS: 1, Signal.METRICS: 2}
+"""What the native codec calls the signals."""
+
+UNCLEAR: Final = "the body is a request in a form that no sender makes"
+
+
+def canonical(signal: Signal, payload: bytes) -> bytes:
+    """
+    Return the same request as protobuf itself writes it: what came twice is merged.
+
+    Raises Rejected as `parse` does.
+    """
+    return parse(signal, payload).SerializeToString()
+
+
 def parse(signal: Signal, payload: bytes) -> Request:
     """
     Read a request to its end; protobuf itself bounds the nesting to 100 messages.

@@ -5,9 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from otlp.codec._native import check
 from otlp.codec.pieces import Piece, join, pack, take_apart
-from otlp.codec.request import parse
-from otlp.codec.rules import verdicts
+from otlp.codec.request import NUMBERS, UNCLEAR, canonical, parse
+from otlp.codec.rules import RULES
+from pipeline.errors import Rejected
 from pipeline.signal import Signal
 
 NOUNS: Final[Mapping[Signal, tuple[str, str]]] = {
@@ -56,25 +58,30 @@ def validate(signal: Signal, payload: bytes, bytes_max: int) -> Checked:
 
     Raises Rejected when the payload is no request at all.
     """
-    request = parse(signal, payload)
-    refused: dict[int, str] = {}
-    records = 0
-    for index, reason in enumerate(verdicts(signal, request)):
-        records += 1
-        if reason is not None:
-            refused[index] = reason
-    reasons = Counter(refused.values())
+    records, refused = _verdicts(signal, payload)
+    reasons = Counter({RULES[rule]: count for rule, count in Counter(refused).items() if rule})
     parts: tuple[Part, ...] = ()
     if records and not refused and len(payload) <= bytes_max:
         parts = (Part(payload, records),)
-    elif records > len(refused):
-        pieces = enumerate(take_apart(signal, request))
-        valid = [piece for index, piece in pieces if index not in refused]
+    elif records > reasons.total():
+        pieces = take_apart(signal, parse(signal, payload))
+        rules = refused or bytes(records)
+        valid = [piece for piece, rule in zip(pieces, rules, strict=True) if not rule]
         parts = tuple(_parts(valid, bytes_max, reasons))
     accepted = sum(part.records for part in parts)
     return Checked(
         parts, accepted, records - accepted, dict(reasons), _message(NOUNS[signal], reasons)
     )
+
+
+def _verdicts(signal: Signal, payload: bytes) -> tuple[int, bytes]:
+    """Return how many records there are and, unless all are valid, the rule that each breaks."""
+    found = check(NUMBERS[signal], payload)
+    if found is None:
+        found = check(NUMBERS[signal], canonical(signal, payload))
+    if found is None:
+        raise Rejected(UNCLEAR)
+    return found
 
 
 def _parts(pieces: Sequence[Piece], bytes_max: int, reasons: Counter[str]) -> Iterator[Part]:

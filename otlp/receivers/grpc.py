@@ -7,16 +7,18 @@ from types import TracebackType
 from typing import Any, Final, NoReturn, Self, TypeAlias
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc import aio
 from grpc_health.v1 import health_pb2
 
 from otlp.config import IngestorConfig, host_and_port
 from otlp.door import Door, Outcome
-from otlp.receivers import listen, status, success
+from otlp.receivers import credentials, listen, status, success
 from otlp.receivers.inflate import Body, Gunzip
 from pipeline.errors import Overloaded, Rejected
-from pipeline.ports import DEFAULT_TENANT
+from pipeline.keyring import Headers
 from pipeline.signal import Signal
+from pipeline.tls import Tls
 
 SIGNALS: Final = {
     "/opentelemetry.proto.collector.trace.v1.TraceService/Export": Signal.TRACES,
@@ -51,8 +53,9 @@ class GrpcReceiver:
     A caller that goes away ends its call; what was joined is published.
     """
 
-    def __init__(self, config: IngestorConfig, door: Door) -> None:
+    def __init__(self, config: IngestorConfig, door: Door, *, tls: Tls | None = None) -> None:
         self._config = config
+        self._tls = tls
         self._door = door
         self._server: aio.Server | None = None
         self.address = ""
@@ -74,7 +77,7 @@ class GrpcReceiver:
         )
         host, port = host_and_port(self._config.grpc)
         try:
-            port = server.add_insecure_port(listen.joined(host or "::", port))
+            port = self._bind(server, listen.joined(host or "::", port))
         except RuntimeError as error:
             await server.stop(None)
             raise listen.taken("grpc", self._config.grpc, error) from error
@@ -92,6 +95,11 @@ class GrpcReceiver:
         if self._server is not None:
             await self._server.stop(self._config.stop_timeout_s)
 
+    def _bind(self, server: aio.Server, address: str) -> int:
+        if self._tls is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, credentials.credentials(self._tls))
+
     def _methods(self) -> dict[str, Handler]:
         # An Export is unary, but its message is read as if it were a stream of one: so we see the
         # call before its message, with its metadata, and decide whether there is room for it. It
@@ -100,7 +108,7 @@ class GrpcReceiver:
             method: grpc.stream_unary_rpc_method_handler(self._export(signal))
             for method, signal in SIGNALS.items()
         }
-        methods[HEALTH] = grpc.unary_unary_rpc_method_handler(self._check)
+        methods[HEALTH] = grpc.stream_unary_rpc_method_handler(self._check)
         return methods
 
     def _export(self, signal: Signal) -> Serve:
@@ -116,6 +124,8 @@ class GrpcReceiver:
         return export
 
     async def _take(self, signal: Signal, context: Context) -> Outcome:
+        credentials.check_version(self._tls, context)
+        tenant = self._door.tenant(_metadata(context))
         with self._door.room() as room:
             try:
                 async with asyncio.timeout(self._config.read_timeout_s):
@@ -132,7 +142,7 @@ class GrpcReceiver:
                 payload = body.finish()
             else:
                 room.take(len(payload))
-            return await self._door.admit(signal, DEFAULT_TENANT, payload, room)
+            return await self._door.admit(signal, tenant, payload, room)
 
     async def _refuse(
         self, signal: Signal, error: Exception, context: Context, started: float
@@ -142,15 +152,29 @@ class GrpcReceiver:
         self._door.metrics.answered("grpc", signal, told.code.name, seconds)
         await context.abort(told.code, told.message, status.trailers(told))
 
-    async def _check(self, request: bytes, context: Context) -> bytes:
+    async def _check(self, _: object, context: Context) -> bytes:
         """Answer gRPC's health protocol; `Watch` is not served, as it allows."""
-        if health_pb2.HealthCheckRequest.FromString(request).service not in SERVICES:
+        # Read as in an Export: the library leaves a unary call without a message unanswered.
+        try:
+            async with asyncio.timeout(self._config.read_timeout_s):
+                request = await context.read()
+            if not isinstance(request, bytes):
+                raise DecodeError("the call holds no message")
+            service = health_pb2.HealthCheckRequest.FromString(request).service
+        except (DecodeError, TimeoutError) as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        if service not in SERVICES:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such service")
         serving = health_pb2.HealthCheckResponse.SERVING
         if self._door.closed:
             serving = health_pb2.HealthCheckResponse.NOT_SERVING
         answer: bytes = health_pb2.HealthCheckResponse(status=serving).SerializeToString()
         return answer
+
+
+def _metadata(context: Context) -> Headers:
+    pairs = context.invocation_metadata() or ()
+    return lambda name: [str(value) for key, value in pairs if key == name]
 
 
 class _Methods(grpc.GenericRpcHandler):  # type: ignore[type-arg] # generic in its stubs only

@@ -1,6 +1,5 @@
 """OTLP over HTTP: protobuf and JSON, compressed or not (port 4318)."""
 
-import logging
 from dataclasses import dataclass
 from time import perf_counter
 from types import TracebackType
@@ -13,10 +12,13 @@ from otlp.codec.json import from_json
 from otlp.config import IngestorConfig, host_and_port
 from otlp.door import Door, Outcome
 from otlp.receivers import intake, listen, status, success
+from otlp.receivers.cors import Cors
 from otlp.receivers.intake import JSON, PROTOBUF, refusal
-from otlp.receivers.status import Refusal
-from pipeline.ports import DEFAULT_TENANT
+from otlp.receivers.status import Answer, Refusal
+from pipeline import guard
+from pipeline.listener import Server
 from pipeline.signal import Signal
+from pipeline.tls import Tls
 
 SIGNALS: Final = {f"/v1/{signal}": signal for signal in Signal}
 PATHS: Final = ", ".join(SIGNALS)
@@ -26,9 +28,10 @@ LINGER_S: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a request's head says: the signal, the body's form, and how it is compressed."""
+    """What a request's head says: the signal, whose records, their form and compression."""
 
     signal: Signal
+    tenant: str
     as_json: bool
     compression: str
 
@@ -45,37 +48,39 @@ class HttpReceiver:
     that goes away is forgotten.
     """
 
-    def __init__(self, config: IngestorConfig, door: Door) -> None:
+    def __init__(self, config: IngestorConfig, door: Door, *, tls: Tls | None = None) -> None:
         self._config = config
+        self._tls = tls
+        self._cors = Cors(config.cors)
         self._door = door
         self._runner: web.ServerRunner | None = None
-        self.address = ""
-        """The address that is listened on, with the port that was given out."""
+        self.address = self.url = ""
+        """The address that is listened on, with the port that was given out, and its URL."""
 
     async def __aenter__(self) -> Self:
-        # aiohttp writes a line with a traceback for every request that is no HTTP, and anybody can
-        # fill a disk that way; what fails behind its parser is logged by `status`.
-        quiet = logging.Logger("quiet", logging.CRITICAL)
         # The low-level server: no routes, no middleware, and none of their answers in HTML.
         # Decompression is ours, so that the limits hold before and after it.
-        server = web.Server(
+        server = Server(
             self._serve,
+            _malformed,
             auto_decompress=False,
-            access_log=None,
-            logger=quiet,
             read_bufsize=2**16,
             lingering_time=LINGER_S,
         )
-        runner = web.ServerRunner(server, shutdown_timeout=self._config.stop_timeout_s)
+        patience_s = listen.patience_s(self._config.stop_timeout_s)
+        runner = web.ServerRunner(server, shutdown_timeout=patience_s)
         await runner.setup()
         host, port = host_and_port(self._config.http)
         try:
-            await web.TCPSite(runner, host or None, port, backlog=1024).start()
+            context = self._tls.context if self._tls else None
+            site = web.TCPSite(runner, host or None, port, backlog=1024, ssl_context=context)
+            await site.start()
         except OSError as error:
             await runner.cleanup()
             raise listen.taken("http", self._config.http, error) from error
         self._runner = runner
         self.address = listen.joined(*runner.addresses[0][:2])
+        self.url = listen.url(self._tls, *runner.addresses[0][:2])
         return self
 
     async def __aexit__(
@@ -91,8 +96,11 @@ class HttpReceiver:
         started = perf_counter()
         signal = SIGNALS.get(request.path.rstrip("/"))
         media_type = intake.media_type(request)
+        # A preflight carries no key, so it is answered before anything else is asked for.
+        if (preflight := self._cors.preflight(request)) is not None:
+            return preflight
         try:
-            ask = _ask(request, signal, media_type)
+            ask = _ask(request, signal, media_type, self._door)
             outcome = await self._take(request, ask)
         except ConnectionError:
             raise  # the sender is gone: nobody is there to be answered
@@ -100,6 +108,7 @@ class HttpReceiver:
             response = _failure(error, media_type)
         else:
             response = _success(ask, outcome)
+        self._cors.mark(request, response)
         seconds = perf_counter() - started
         self._door.metrics.answered("http", signal, str(response.status), seconds)
         return response
@@ -108,26 +117,27 @@ class HttpReceiver:
         with self._door.room() as room:
             body = await intake.body(request, ask.compression, self._config, room)
             if ask.as_json:
-                payload = from_json(ask.signal, body)
+                payload = await self._door.aside.run(len(body), from_json, ask.signal, body)
                 del body
                 room.resize(len(payload))
             else:
                 payload = body
-            return await self._door.admit(ask.signal, DEFAULT_TENANT, payload, room)
+            return await self._door.admit(ask.signal, ask.tenant, payload, room)
 
 
-def _ask(request: web.BaseRequest, signal: Signal | None, media_type: str) -> Ask:
-    """Read what a request asks for; raises Refusal for what nobody serves here."""
+def _ask(request: web.BaseRequest, signal: Signal | None, media_type: str, door: Door) -> Ask:
+    """Read what a request asks for; raises a verdict on what is not served, or not to all."""
     if signal is None:
         text = f"nothing is at {request.path}; OTLP/HTTP is sent to {PATHS}"
         raise refusal(StatusCode.UNIMPLEMENTED, 404, text)
     if request.method != "POST":
         text = f"{request.method} is not served here; OTLP/HTTP is sent with POST"
         raise refusal(StatusCode.INVALID_ARGUMENT, 405, text, {"Allow": "POST"})
+    tenant = door.tenant(guard.headers(request))
     if media_type not in {PROTOBUF, JSON}:
         text = f'Content-Type "{media_type}" is not taken; send {PROTOBUF} or {JSON}'
         raise refusal(StatusCode.INVALID_ARGUMENT, 415, text)
-    return Ask(signal, media_type == JSON, intake.compression(request))
+    return Ask(signal, tenant, media_type == JSON, intake.compression(request))
 
 
 def _success(ask: Ask, outcome: Outcome) -> web.Response:
@@ -141,9 +151,13 @@ def _success(ask: Ask, outcome: Outcome) -> web.Response:
 def _failure(error: Exception, media_type: str) -> web.Response:
     told = status.answer(error)
     as_json = media_type != PROTOBUF
-    headers = {"Content-Type": JSON if as_json else PROTOBUF}
-    if told.retry_s is not None:
-        headers["Retry-After"] = str(told.retry_s)
+    headers = {"Content-Type": JSON if as_json else PROTOBUF} | status.headers(told)
     if isinstance(error, Refusal):
         headers |= error.headers
     return web.Response(status=told.http, body=status.body(told, as_json=as_json), headers=headers)
+
+
+def _malformed(code: int, message: str) -> web.Response:
+    told = Answer(StatusCode.INVALID_ARGUMENT, code, status.printable(message))
+    body = status.body(told, as_json=True)
+    return web.Response(status=code, body=body, headers={"Content-Type": JSON})

@@ -1,6 +1,17 @@
-"""What both listeners have in common."""
+"""What the listeners have in common."""
 
 from pipeline.errors import Setup
+from pipeline.tls import Tls
+
+
+def patience_s(stop_timeout_s: float) -> float:
+    """
+    Return aiohttp's `shutdown_timeout` for a stop that takes at most `stop_timeout_s`.
+
+    It waits twice as long: first for answers, then, once bodies that are still coming in are given
+    up, for the rest.
+    """
+    return stop_timeout_s / 2
 
 
 def taken(setting: str, address: str, error: Exception) -> Setup:
@@ -12,3 +23,8 @@ def taken(setting: str, address: str, error: Exception) -> Setup:
 def joined(host: str, port: int) -> str:
     """Return "host:port", with brackets where the host is an IPv6 address."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def url(tls: Tls | None, host: str, port: int) -> str:
+    """Return where a listener for HTTP is found."""
+    return f"{'https' if tls else 'http'}://{joined(host, port)}"

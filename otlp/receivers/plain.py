@@ -19,8 +19,9 @@ from otlp.codec.plain import Error, Plain, from_plain
 from otlp.config import IngestorConfig
 from otlp.door import Door, Outcome
 from otlp.receivers import intake, status
+from otlp.receivers.cors import Cors
 from otlp.receivers.status import Refusal
-from pipeline.ports import DEFAULT_TENANT
+from pipeline import guard
 from pipeline.signal import Signal
 
 PATH: Final = "/v1/{signal:" + "|".join(Signal) + "}{slash:/?}"
@@ -32,6 +33,7 @@ def routes(
     door: Door, config: IngestorConfig, clock_ns: Callable[[], int] = time.time_ns
 ) -> list[web.RouteDef]:
     """Return the routes, for a server that does not decompress by itself."""
+    cors = Cors(config.cors)
 
     async def take(request: web.Request) -> web.Response:
         started = perf_counter()
@@ -46,17 +48,19 @@ def routes(
         return response
 
     async def _take(request: web.Request, signal: Signal) -> web.Response:
+        cors.demand(request)
+        tenant = door.tenant(guard.headers(request))
         compressed = intake.compression(request)
         with door.room() as room:
             body = await intake.body(request, compressed, config, room)
             if intake.media_type(request) == intake.PROTOBUF:
                 read = Plain(body, 0, ())
             else:
-                read = from_plain(signal, body, clock_ns())
+                read = await door.aside.run(len(body), from_plain, signal, body, clock_ns())
             del body
             room.resize(len(read.payload))
             cut = {UNREADABLE: read.refused} if read.refused else {}
-            outcome = await door.admit(signal, DEFAULT_TENANT, read.payload, room, cut)
+            outcome = await door.admit(signal, tenant, read.payload, room, cut)
         return _answer(outcome, read)
 
     return [web.post(PATH, take, expect_handler=_later)]
@@ -78,9 +82,7 @@ def _answer(outcome: Outcome, read: Plain) -> web.Response:
 
 def _failure(error: Exception) -> web.Response:
     told = status.answer(error)
-    headers = error.headers if isinstance(error, Refusal) else {}
-    if told.retry_s is not None:
-        headers = headers | {"Retry-After": str(told.retry_s)}
+    headers = status.headers(told) | (error.headers if isinstance(error, Refusal) else {})
     return _told(told.http, 0, 0, [Error(told.message)], headers)
 
 

@@ -1,6 +1,7 @@
 """Verdict → answer, in gRPC's terms and in HTTP's: the only place that knows both."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
 import grpc
@@ -11,7 +12,14 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 
 from otlp.receivers.join import Broken
-from pipeline.errors import Overloaded, Rejected, TooLarge, Unavailable
+from pipeline.errors import (
+    Forbidden,
+    Overloaded,
+    Rejected,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
 
 RETRY_S_MAX: Final = 30
 """A longer hint makes a Collector drop the batch at once when it passes its own budget."""
@@ -52,6 +60,10 @@ def answer(error: Exception) -> Answer:
     text = printable(str(error))
     if isinstance(error, TooLarge):
         return Answer(grpc.StatusCode.RESOURCE_EXHAUSTED, 413, text)
+    if isinstance(error, Unauthenticated):
+        return Answer(grpc.StatusCode.UNAUTHENTICATED, 401, text)
+    if isinstance(error, Forbidden):
+        return Answer(grpc.StatusCode.PERMISSION_DENIED, 403, text)
     if isinstance(error, Rejected):
         return Answer(grpc.StatusCode.INVALID_ARGUMENT, 400, text, violation=text)
     if isinstance(error, Overloaded | Unavailable):
@@ -80,6 +92,13 @@ def status(told: Answer) -> status_pb2.Status:
     return status_pb2.Status(
         code=told.code.value[0], message=told.message, details=map(_packed, details)
     )
+
+
+def headers(told: Answer) -> dict[str, str]:
+    """Return the headers that an HTTP answer's status asks for."""
+    if told.retry_s is not None:
+        return {"Retry-After": str(told.retry_s)}
+    return {"WWW-Authenticate": "Bearer"} if told.http == HTTPStatus.UNAUTHORIZED else {}
 
 
 def body(told: Answer, *, as_json: bool) -> bytes:

@@ -21,6 +21,7 @@ GIVE_UP_S: Final = 5.0
 """A client that did not come back for so long is replaced: nats-py first waits for its old socket
 to empty, which takes a quarter of an hour when the other machine is gone."""
 
+CANCELS_MAX: Final = 3
 CLOSE_WAIT_S: Final = 2.0
 CONNECT_TIMEOUT_S: Final = 2
 
@@ -83,8 +84,7 @@ class Connection:
         """Close; whoever still waits for an acknowledgement gets Unavailable."""
         self._closed = True
         if self._keeper:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+            await _end(self._keeper)
         if self._client:
             await _close(self._client)
         self._break()
@@ -285,8 +285,18 @@ async def _close(client: Client) -> None:
     # task of its own.
     closing = asyncio.create_task(client.close())
     await asyncio.wait({closing}, timeout=CLOSE_WAIT_S)
-    closing.cancel()
-    await asyncio.gather(closing, return_exceptions=True)
+    await _end(closing)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel a task; again, and in the end no more, when nats-py swallows the cancellation."""
+    for _ in range(CANCELS_MAX):
+        task.cancel()
+        await asyncio.wait({task}, timeout=CLOSE_WAIT_S)
+        if task.done():
+            if not task.cancelled():
+                task.exception()  # seen
+            return
 
 
 def _fail(future: asyncio.Future[Any], error: Exception) -> None:

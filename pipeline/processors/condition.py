@@ -6,30 +6,37 @@ never rounded to each other. A resource and a scope are looked at once per disti
 
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline import search
 from pipeline.envelope import Resource, Scope, find
 from pipeline.errors import Rejected
 from pipeline.plan import (
     And,
     AttributeField,
+    AttributeKeys,
+    Attributes,
     Column,
     Compare,
     Condition,
+    Exists,
+    Find,
     Level,
     Not,
+    OneOf,
     Operator,
     Or,
     Scalar,
+    Search,
 )
 from pipeline.processors import envelopes
-from pipeline.processors.arrays import Arrow, Mask, Numbers, from_arrow
+from pipeline.processors.arrays import Arrow, Mask, Numbers, from_arrow, to_arrow
 from pipeline.processors.elements import Elements
 from pipeline.value import BOOL, DOUBLE, INT
 
@@ -57,6 +64,9 @@ _ENVELOPES: Final[Mapping[str, tuple[str, Callable[[str], str]]]] = {
     "scope_name": ("scope", lambda text: Scope.parse(text).name),
     "scope_version": ("scope", lambda text: Scope.parse(text).version),
 }
+Test: TypeAlias = Callable[[Elements, Numbers], Mask]
+"""Which of some elements of a level pass."""
+
 _LEVELS: Final = (Level.RECORD, Level.RESOURCE, Level.SCOPE)
 
 
@@ -76,52 +86,63 @@ class Rows:
                 return reduce(np.logical_or, map(self.meet, parts), self._all(holds=False))
             case Not(part):
                 return ~self.meet(part)
+        return self._leaf(condition)
+
+    def _leaf(self, condition: Compare | OneOf | Exists | Find) -> Mask:
+        match condition:
             case Compare(Column(name), how, wanted):
-                return self._column(name, how, wanted)
-            case Compare(AttributeField(key, level), how, wanted):
-                return self._attribute(key, level, how, wanted)
+                return self._column(name, lambda column: _compare(column, how, wanted))
+            case Compare(AttributeField() | AttributeKeys() as field, how, wanted):
+                if how is not Operator.NOT_EQUAL:
+                    return self._holds(field, _one_of(how, (wanted,)))
+                equal = self._holds(field, _one_of(Operator.EQUAL, (wanted,)))
+                return self._holds(field, _any) & ~equal
+            case OneOf(field, values):
+                return self._holds(field, _one_of(Operator.EQUAL, values))
+            case Exists(field):
+                return self._holds(field, _any)
+            case Find(Column(name), kind, text):
+                return self._column(name, lambda column: _found(column, kind, text))
+            case Find(AttributeField() | AttributeKeys() as field, kind, text):
+                return self._holds(field, lambda of, at: _found(of.texts(at), kind, text))
         raise Rejected(f"cannot be told of a record on its way: {condition}")
 
     def _all(self, *, holds: bool) -> Mask:
         return np.full(self._rows.num_rows, holds)
 
-    def _column(self, name: str, how: Operator, wanted: Scalar) -> Mask:
+    def _column(self, name: str, test: Callable[[Arrow], Mask]) -> Mask:
         column: Arrow
         if name in _ENVELOPES:
             level, read = _ENVELOPES[name]
             column = self._rows[level]
             texts = pa.array(map(read, column.dictionary.to_pylist()), pa.utf8())
-            return _spread(_compare(texts, how, wanted), column.indices)
+            return _spread(test(texts), column.indices)
         if name == "duration_ns":
             start = from_arrow(self._rows["start_time_unix_nano"])
             end = from_arrow(self._rows["end_time_unix_nano"])
-            return _numbers(np.maximum(start, end) - start, how, wanted)
+            return test(to_arrow(np.maximum(start, end) - start))
         if name == "value":
             whole, double = self._rows["value_int"], self._rows["value_double"]
-            return np.where(
-                from_arrow(whole.is_valid()),
-                _compare(whole, how, wanted),
-                _compare(double, how, wanted),
-            )
+            return np.where(from_arrow(whole.is_valid()), test(whole), test(double))
         if name not in self._rows.schema.names:
             raise Rejected(f"there is no column {name}")
         column = self._rows[name]
         if pa.types.is_dictionary(column.type):
-            return _spread(_compare(column.dictionary, how, wanted), column.indices)
-        return _compare(column, how, wanted)
+            return _spread(test(column.dictionary), column.indices)
+        return test(column)
 
-    def _attribute(self, key: str, level: Level, how: Operator, wanted: Scalar) -> Mask:
-        levels = _LEVELS if level is Level.ANY else (level,)
-        equal = how is Operator.NOT_EQUAL
-        test = Operator.EQUAL if equal else how
-        named, holds = self._all(holds=False), self._all(holds=False)
+    def _holds(self, field: Attributes, test: Test) -> Mask:
+        """Return which rows have an attribute of the field whose value passes."""
+        levels = _LEVELS if field.level is Level.ANY else (field.level,)
+        holds = self._all(holds=False)
         for one in levels:
             of_level = self._at(one)
-            found = of_level.find(key)
-            named |= self._rows_of(one, of_level, found)
-            passed = found[_values(of_level, found, test, wanted)]
-            holds |= self._rows_of(one, of_level, passed)
-        return named & ~holds if equal else holds
+            if isinstance(field, AttributeKeys):
+                found = of_level.match(search.key(field.pattern))
+            else:
+                found = of_level.find(field.key)
+            holds |= self._rows_of(one, of_level, found[test(of_level, found)])
+        return holds
 
     def _at(self, level: Level) -> Elements:
         if level not in self._opened:
@@ -146,6 +167,35 @@ def _spread(of_distinct: Mask, indices: Arrow) -> Mask:
     places = from_arrow(indices.fill_null(len(of_distinct)))
     of_rows: Mask = np.append(of_distinct, np.False_)[places]
     return of_rows
+
+
+def _any(_: Elements, at: Numbers) -> Mask:
+    return np.ones(len(at), dtype=bool)
+
+
+def _one_of(how: Operator, values: Sequence[Scalar]) -> Test:
+    """Return the test whether a comparison with one of the values holds."""
+
+    def test(elements: Elements, at: Numbers) -> Mask:
+        masks = [_values(elements, at, how, wanted) for wanted in values]
+        return reduce(np.logical_or, masks, np.zeros(len(at), dtype=bool))
+
+    return test
+
+
+def _found(texts: Arrow, how: Search, text: str) -> Mask:
+    """Return which texts have what is looked for; of null nothing does."""
+    if not pa.types.is_string(texts.type):
+        raise Rejected(f"a column of {texts.type} cannot be searched for text")
+    if how is Search.MATCH and (fault := search.fault(text)):
+        raise Rejected(f"{text!r} is no regular expression: {fault}")
+    pattern = {
+        Search.CONTAINS: search.containing,
+        Search.PHRASE: search.phrase,
+        Search.MATCH: search.matching,
+    }[how]
+    holds: Arrow = pc.match_substring_regex(texts, pattern(text))
+    return np.asarray(from_arrow(holds.fill_null(False)), dtype=bool)  # noqa: FBT003 - a value
 
 
 def _values(elements: Elements, at: Numbers, how: Operator, wanted: Scalar) -> Mask:

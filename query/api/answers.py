@@ -8,7 +8,15 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from pipeline.errors import AuraError, Overloaded, Rejected, TooLarge, Unavailable
+from pipeline.errors import (
+    AuraError,
+    Forbidden,
+    Overloaded,
+    Rejected,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
 from query.wrong import Wrong
 
 _log = structlog.get_logger(__name__)
@@ -33,14 +41,16 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """
     Answer what a handler raises as `{"error": {"message", "parameter"?, "position"?}}`.
 
-    Wrong and other Rejected are 400 (TooLarge 413), Overloaded and Unavailable 503 with
-    Retry-After, aiohttp's own (404, 405, …) keep their status, anything else is logged and a 500
-    that says nothing about its cause.
+    Wrong and other Rejected are 400 (TooLarge 413, Unauthenticated 401, Forbidden 403), Overloaded
+    and Unavailable 503 with Retry-After, aiohttp's own (404, 405, …) keep their status, anything
+    else is logged and a 500 that says nothing about its cause.
     """
     try:
         return await handler(request)
     except AuraError as verdict:
         return _verdict(verdict)
+    except ConnectionError:
+        raise  # the client is gone: nobody is there to be answered
     except web.HTTPException as error:
         if error.status < HTTPStatus.BAD_REQUEST:
             raise
@@ -52,6 +62,11 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return _error(500, "internal error; the log says more")
 
 
+def malformed(status: int, message: str) -> web.Response:
+    """Return the answer to what is no request, in the same form."""
+    return _error(status, message)
+
+
 def _verdict(verdict: AuraError) -> web.Response:
     match verdict:
         case Wrong():
@@ -60,6 +75,10 @@ def _verdict(verdict: AuraError) -> web.Response:
             return _error(400, str(verdict), parameter=verdict.parameter, position=position)
         case TooLarge():
             return _error(413, str(verdict))
+        case Unauthenticated():
+            return _error(401, str(verdict), headers={hdrs.WWW_AUTHENTICATE: "Bearer"})
+        case Forbidden():
+            return _error(403, str(verdict))
         case Rejected():
             return _error(400, str(verdict))
         case Overloaded() | Unavailable():

@@ -7,27 +7,32 @@ from typing import Any
 
 from aiohttp import web
 
+from pipeline.guard import guarded, identity
+from pipeline.keyring import Access, Keyring
 from pipeline.plan import Records, Trace, Traces
-from pipeline.ports import DEFAULT_TENANT
 from pipeline.signal import Signal
 from query.api import answers, logs, metrics, parameters, render, times, traces
 from query.api.parameters import Range
 from query.api.render import Json
 from query.engine import Engine
+from query.language.check import Checked
 
 TRUNCATED = "Aura-Truncated"
 """Header of a trace that has more spans than `limits.trace_spans_max`: `true`."""
 
 
-def routes(engine: Engine, now_ns: Callable[[], int] = time.time_ns) -> list[web.RouteDef]:
+def routes(
+    engine: Engine, keyring: Keyring, now_ns: Callable[[], int] = time.time_ns
+) -> list[web.RouteDef]:
     """Return the API's routes; the application needs the middleware `answers.errors`."""
     api = Api(engine, now_ns)
-    return [
+    reading = [
         web.get("/v1/logs", api.logs),
         web.get("/v1/traces", api.traces),
         web.get("/v1/traces/{trace_id}", api.trace),
         web.get("/v1/metrics", api.metrics),
     ]
+    return guarded(reading, keyring, Access.READ)
 
 
 class Api:
@@ -35,7 +40,8 @@ class Api:
     The handlers.
 
     A list takes `start`, `end`, `limit` and `q`, and answers the newest first, with the bounds that
-    were used: `{"logs": […], "start", "end", "limit", "truncated"}`.
+    were used: `{"logs": […], "start", "end", "limit", "truncated"}`, and `warnings`, a list of
+    sentences, when something in `q` is no mistake but hardly what was meant.
     """
 
     def __init__(self, engine: Engine, now_ns: Callable[[], int]) -> None:
@@ -52,16 +58,17 @@ class Api:
 
     async def traces(self, request: web.Request) -> web.Response:
         """Answer a summary of each trace of which a span matches."""
-        asked = self._read(request, Signal.TRACES)
-        plan = Traces(DEFAULT_TENANT, asked.start_ns, asked.end_ns, asked.where, asked.limit)
-        return await self._list(plan, "traces", asked, traces.summary)
+        tenant = identity(request).tenant
+        asked, checked = await self._read(request, Signal.TRACES, tenant)
+        plan = Traces(tenant, asked.start_ns, asked.end_ns, checked.where, asked.limit)
+        return await self._list(plan, "traces", (asked, checked), traces.summary)
 
     async def trace(self, request: web.Request) -> web.Response:
         """Answer all spans of a trace as OTLP/JSON, or 404 when there are none."""
         parameters.only(request.query, ())
         trace_id = traces.identifier(request.match_info["trace_id"])
         most = self._engine.limits.trace_spans_max
-        answer = await self._engine.run(Trace(DEFAULT_TENANT, trace_id, most))
+        answer = await self._engine.run(Trace(identity(request).tenant, trace_id, most))
         if not answer.rows.num_rows:
             raise web.HTTPNotFound(reason=f"no spans of trace {trace_id.hex()}")
         body = await asyncio.to_thread(traces.otlp, answer.rows)
@@ -74,23 +81,27 @@ class Api:
         signal: Signal,
         row: Callable[[Mapping[str, Any], render.Sources], dict[str, Json]],
     ) -> web.Response:
-        asked = self._read(request, signal)
+        tenant = identity(request).tenant
+        asked, checked = await self._read(request, signal, tenant)
         sources = render.Sources()
-        plan = Records(
-            signal, DEFAULT_TENANT, asked.start_ns, asked.end_ns, asked.where, asked.limit
-        )
-        return await self._list(plan, signal, asked, lambda stored: row(stored, sources))
+        plan = Records(signal, tenant, asked.start_ns, asked.end_ns, checked.where, asked.limit)
+        return await self._list(plan, signal, (asked, checked), lambda stored: row(stored, sources))
 
-    def _read(self, request: web.Request, signal: Signal) -> Range:
-        return parameters.read(request.query, signal, self._engine.limits, self._now_ns())
+    async def _read(
+        self, request: web.Request, signal: Signal, tenant: str
+    ) -> tuple[Range, Checked]:
+        now_ns = self._now_ns()
+        asked = parameters.read(request.query, self._engine.limits, now_ns)
+        return asked, await self._engine.check(asked.query, signal, tenant, now_ns)
 
     async def _list(
         self,
         plan: Records | Traces,
         name: str,
-        asked: Range,
+        read: tuple[Range, Checked],
         row: Callable[[Mapping[str, Any]], dict[str, Json]],
     ) -> web.Response:
+        asked, checked = read
         answer = await self._engine.run(plan)
 
         def write() -> bytes:
@@ -100,6 +111,7 @@ class Api:
                 "end": times.text(asked.end_ns),
                 "limit": asked.limit,
                 "truncated": answer.truncated,
+                **({"warnings": list(checked.warnings)} if checked.warnings else {}),
             }
             return answers.encode({str(name): rows, **used})
 

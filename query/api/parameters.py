@@ -5,11 +5,10 @@ from typing import Final
 
 from multidict import MultiMapping
 
-from pipeline.plan import Condition
-from pipeline.signal import Signal
 from query.api import times
 from query.config import Limits
-from query.language.check import check
+from query.language import tree
+from query.language.moment import SECOND_NS
 from query.language.parse import parse
 from query.wrong import Wrong, shown
 
@@ -19,12 +18,12 @@ RANGE: Final = ("start", "end", "limit", "q")
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A time range in Unix nanoseconds (the end is not in it), a condition and a limit."""
+    """A time range in Unix nanoseconds (the end is not in it), a query and a limit."""
 
     start_ns: int
     end_ns: int
     limit: int
-    where: Condition | None
+    query: tree.Query
 
 
 def only(given: MultiMapping[str], known: tuple[str, ...]) -> None:
@@ -37,7 +36,7 @@ def only(given: MultiMapping[str], known: tuple[str, ...]) -> None:
             raise Wrong(f"{name} is given twice", name)
 
 
-def read(given: MultiMapping[str], signal: Signal, limits: Limits, now_ns: int) -> Range:
+def read(given: MultiMapping[str], limits: Limits, now_ns: int) -> Range:
     """
     Return the range that the parameters ask for.
 
@@ -47,7 +46,7 @@ def read(given: MultiMapping[str], signal: Signal, limits: Limits, now_ns: int) 
     only(given, RANGE)
     end, start, limit = given.get("end"), given.get("start"), given.get("limit")
     end_ns = times.parse(end, "end", now_ns) if end else now_ns
-    default_ns = max(0, end_ns - int(limits.range * times.SECOND_NS))
+    default_ns = max(0, end_ns - int(limits.range * SECOND_NS))
     start_ns = times.parse(start, "start", now_ns) if start else default_ns
     if start_ns >= end_ns:
         raise Wrong(f"start ({times.text(start_ns)}) is not before end", "start")
@@ -55,7 +54,7 @@ def read(given: MultiMapping[str], signal: Signal, limits: Limits, now_ns: int) 
         start_ns,
         end_ns,
         _limit(limit, limits) if limit else limits.rows,
-        check(parse(given.get("q", "")), signal),
+        parse(given.get("q", "")),
     )
 
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from pipeline import plan
-from pipeline.plan import Operator
-from query.language import literal
+from pipeline import plan, search
+from pipeline.plan import Column, Operator, Search
+from query.language import literal, moment
 from query.language.tree import Value
 from query.wrong import WrongQuery, shown
 
@@ -22,6 +22,10 @@ class Kind(Protocol):
         """Return the condition; raises WrongQuery at the value when it does not fit."""
         ...
 
+    def exists(self) -> plan.Condition | None:
+        """Return the condition that a value was sent; None where every record has one."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -33,12 +37,16 @@ class Text:
         """Return the comparison of the column's text with what was written."""
         if operator not in EQUALITY and not value.quoted and (kind := literal.kind(value.text)):
             raise _expected(value, f'text for "{operator}"', kind)
-        return plan.Compare(plan.Column(self.column), operator, value.text)
+        return plan.Compare(Column(self.column), operator, value.text)
+
+    def exists(self) -> plan.Condition | None:
+        """Return where the text is not empty."""
+        return plan.Compare(Column(self.column), Operator.NOT_EQUAL, "")
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number: 64-bit integers only when `whole`."""
+    """A number: when `whole` 64-bit integers only, else also a size, which is its bytes."""
 
     column: str
     whole: bool = False
@@ -47,9 +55,19 @@ class Number:
         """Return the comparison with the number."""
         what = "a whole number" if self.whole else "a number"
         read = None if value.quoted else literal.number(value.text)
+        if read is None and not (self.whole or value.quoted):
+            read = literal.size(value.text)
         if read is None or (self.whole and isinstance(read, float)):
             raise _expected(value, what)
-        return plan.Compare(plan.Column(self.column), operator, bounded(read, value))
+        return plan.Compare(Column(self.column), operator, bounded(read, value))
+
+    def exists(self) -> plan.Condition | None:
+        """Return where the number is not the default of OTLP, or if it has none where it is set."""
+        unlike = plan.Compare(Column(self.column), Operator.NOT_EQUAL, 0)
+        if self.whole:
+            return unlike
+        # NaN, too, differs from 0; where no value is set, no comparison holds.
+        return plan.Or((unlike, plan.Compare(Column(self.column), Operator.EQUAL, 0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +81,34 @@ class Duration:
         read = literal.duration_ns(value.text)
         if read is None:
             raise _expected(value, "a duration with its unit (500ms, 1s, 1m30s)")
-        return plan.Compare(plan.Column(self.column), operator, int(bounded(read, value)))
+        return plan.Compare(Column(self.column), operator, int(bounded(read, value)))
+
+    def exists(self) -> plan.Condition | None:
+        """Return None: it is never unknown."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """Unix nanoseconds; `now_ns` is None where a condition has no time of its own to be asked."""
+
+    column: str
+    now_ns: int | None = None
+
+    def __call__(self, operator: Operator, value: Value) -> plan.Condition:
+        """Return the comparison with the time."""
+        if self.now_ns is None and value.text.startswith("now"):
+            raise _expected(value, "a fixed time")
+        time_ns = moment.read(value.text, self.now_ns or 0)
+        if time_ns is None:
+            raise _expected(value, f"a time such as {moment.EXAMPLES}")
+        if not 0 <= time_ns <= moment.TIME_NS_MAX:
+            raise _expected(value, "a time between 1970 and 2262")
+        return plan.Compare(Column(self.column), operator, time_ns)
+
+    def exists(self) -> plan.Condition | None:
+        """Return where a time was sent."""
+        return plan.Compare(Column(self.column), Operator.NOT_EQUAL, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +124,11 @@ class Identifier:
         digits = 2 * self.size
         if len(value.text) != digits or not set(value.text) <= set("0123456789abcdefABCDEF"):
             raise _expected(value, f"{digits} hexadecimal digits")
-        return plan.Compare(plan.Column(self.column), operator, bytes.fromhex(value.text))
+        return plan.Compare(Column(self.column), operator, bytes.fromhex(value.text))
+
+    def exists(self) -> plan.Condition | None:
+        """Return where the ID is not all zeros."""
+        return plan.Compare(Column(self.column), Operator.NOT_EQUAL, bytes(self.size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +146,11 @@ class Choice:
         number = self.choices.get(value.text.lower().removeprefix(self.prefix))
         if number is None:
             raise _expected(value, f"one of {', '.join(self.choices)}{self.hint}")
-        return plan.Compare(plan.Column(self.column), operator, number)
+        return plan.Compare(Column(self.column), operator, number)
+
+    def exists(self) -> plan.Condition | None:
+        """Return where it is specified."""
+        return plan.Compare(Column(self.column), Operator.NOT_EQUAL, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +161,11 @@ class Flag:
 
     def __call__(self, operator: Operator, value: Value) -> plan.Condition:
         """Return the comparison with the bool."""
-        return plan.Compare(plan.Column(self.column), operator, boolean(operator, value))
+        return plan.Compare(Column(self.column), operator, boolean(operator, value))
+
+    def exists(self) -> plan.Condition | None:
+        """Return None: it is never unknown."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +179,27 @@ class Failed:
         """Return the comparison of the status code."""
         wanted = boolean(operator, value) is (operator is Operator.EQUAL)
         equal = Operator.EQUAL if wanted else Operator.NOT_EQUAL
-        return plan.Compare(plan.Column(self.column), equal, self.code)
+        return plan.Compare(Column(self.column), equal, self.code)
+
+    def exists(self) -> plan.Condition | None:
+        """Return None: it is never unknown."""
+        return None
+
+
+def searched(how: Search, value: Value) -> str:
+    """Return what is searched for; raises WrongQuery when it is empty, too long or no pattern."""
+    if not value.text:
+        raise WrongQuery("expected a text to look for, found an empty one", value.place)
+    if len(value.text) > search.TEXT_MAX:
+        raise WrongQuery(
+            f"a text to look for has at most {search.TEXT_MAX} characters, found {len(value.text)}",
+            value.place,
+        )
+    if how is Search.MATCH and (fault := search.fault(value.text)):
+        raise WrongQuery(
+            f"expected a regular expression (RE2), found {shown(value)}: {fault}", value.place
+        )
+    return value.text
 
 
 def boolean(operator: Operator, value: Value) -> bool:

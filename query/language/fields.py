@@ -5,7 +5,17 @@ from typing import Final
 
 from pipeline.schema import METRIC_TYPES
 from pipeline.signal import Signal
-from query.language.columns import Choice, Duration, Failed, Flag, Identifier, Kind, Number, Text
+from query.language.columns import (
+    Choice,
+    Duration,
+    Failed,
+    Flag,
+    Identifier,
+    Kind,
+    Number,
+    Text,
+    Time,
+)
 from query.language.level import Severity
 
 SPAN_KINDS: Final = {
@@ -20,7 +30,13 @@ STATUSES: Final = {"unset": 0, "ok": 1, "error": 2}
 TEMPORALITIES: Final = {"unspecified": 0, "delta": 1, "cumulative": 2}
 
 _SERVICE: Final = Text("service_name")
+_TIME: Final = Time("time")
+_OBSERVED: Final = Time("observed_time_unix_nano")
+_START: Final = Time("start_time_unix_nano")
+_END: Final = Time("end_time_unix_nano")
 _SHARED: Final[Mapping[str, Kind]] = {
+    "time": _TIME,
+    "timestamp": _TIME,
     "service": _SERVICE,
     "service_name": _SERVICE,
     "service.name": _SERVICE,
@@ -51,6 +67,9 @@ COLUMNS: Final[Mapping[Signal, Mapping[str, Kind]]] = {
         "trace_id": Identifier("trace_id", 16),
         "span_id": Identifier("span_id", 8),
         "event_name": Text("event_name"),
+        "observed_time": _OBSERVED,
+        "observed_timestamp": _OBSERVED,
+        "observed_time_unix_nano": _OBSERVED,
     },
     Signal.TRACES: {
         **_SHARED,
@@ -63,6 +82,10 @@ COLUMNS: Final[Mapping[Signal, Mapping[str, Kind]]] = {
         "status.message": Text("status_message"),
         "error": Failed("status_code", STATUSES["error"]),
         "duration": Duration("duration_ns"),
+        "start_time": _START,
+        "start_time_unix_nano": _START,
+        "end_time": _END,
+        "end_time_unix_nano": _END,
         "trace_id": Identifier("trace_id", 16),
         "span_id": Identifier("span_id", 8),
         "parent_span_id": Identifier("parent_span_id", 8),
@@ -81,6 +104,14 @@ COLUMNS: Final[Mapping[Signal, Mapping[str, Kind]]] = {
         "monotonic": Flag("is_monotonic"),
         "is_monotonic": Flag("is_monotonic"),
         "value": Number("value"),
+        "start_time": _START,
+        "start_time_unix_nano": _START,
     },
 }
 """Each signal's fields by the names that people type: OpenTelemetry's own and the short forms."""
+
+WORDS: Final = {Signal.LOGS: "body", Signal.TRACES: "name", Signal.METRICS: "metric_name"}
+"""The column in which words that stand alone are looked for."""
+
+RECORDS: Final = {Signal.LOGS: "log", Signal.TRACES: "span", Signal.METRICS: "point"}
+"""What one record of a signal is called."""

@@ -67,6 +67,10 @@ class Severity:
             case Operator.GREATER_OR_EQUAL:
                 return _between(at, len(LEVELS) - 1)
 
+    def exists(self) -> plan.Condition:
+        """Return where a record has a level."""
+        return _between(0, len(LEVELS) - 1)
+
 
 def _between(first: int, last: int) -> plan.Condition:
     names = LEVELS[first : last + 1]

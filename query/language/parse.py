@@ -8,27 +8,26 @@ from typing import Final, cast
 from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedToken, v_args
 from lark.exceptions import UnexpectedInput
 
-from pipeline.plan import Operator
+from pipeline.plan import Operator, Search
 from query.language import literal, tree
 from query.wrong import Place, WrongQuery, shown
 
 LENGTH_MAX: Final = 4096
 """Characters of a query."""
+CONDITIONS_MAX: Final = 50
+"""Conditions of a query: each is a kilobyte or two of SQL."""
 DEPTH_MAX: Final = 64
 """Levels of AND, OR and NOT inside each other."""
+VALUES_MAX: Final = 200
+"""Values of a list."""
 
 _START: Final = Place(1, 1)
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_NAME: Final = re.compile(r"\w[\w.\-/:]*")
+_NAME: Final = re.compile(r"[\w*][\w.\-/:*]*")
 _ESCAPE: Final = re.compile(r"\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
 _ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", '"': '"', "'": "'", "`": "`"}
 
-# The first terminal that the parser could have gone on with tells where in the grammar it stood.
-_EXPECTED: Final = {
-    "STRING": "a value",
-    "OPERATOR": "a comparison (= != < <= > >=)",
-    "QUOTED_NAME": "a field, NOT or (",
-}
+_OPERATORS: Final = "a comparison (= != < <= > >= =~ !~ contains exists in)"
 
 
 def parse(text: str) -> tree.Query:
@@ -63,6 +62,10 @@ class _Builder(Transformer[Token, tree.Query]):
     # Runs inside the parser, bottom up: no depth of nesting can exhaust Python's stack.
 
     def query(self, where: tree.Expression | None = None) -> tree.Query:
+        for number, leaf in enumerate(() if where is None else tree.leaves(where)):
+            if number == CONDITIONS_MAX:
+                at = tree.place(leaf)
+                raise WrongQuery(f"a query has at most {CONDITIONS_MAX} conditions", at)
         return tree.Query(where)
 
     def disjunction(self, *parts: tree.Expression) -> tree.Expression:
@@ -79,6 +82,28 @@ class _Builder(Transformer[Token, tree.Query]):
 
     def comparison(self, name: tree.Name, operator: Token, value: tree.Value) -> tree.Comparison:
         return tree.Comparison(name, Operator(str(operator)), value)
+
+    def matching(self, name: tree.Name, operator: Token, value: tree.Value) -> tree.Matching:
+        return tree.Matching(name, Search.MATCH, value, negated=operator == "!~")
+
+    def containing(self, name: tree.Name, word: Token, value: tree.Value) -> tree.Expression:
+        return _negated(word, tree.Matching(name, Search.CONTAINS, value))
+
+    def existence(self, name: tree.Name, word: Token) -> tree.Expression:
+        return _negated(word, tree.Existence(name))
+
+    def membership(self, name: tree.Name, word: Token, *values: tree.Value) -> tree.Expression:
+        if len(values) > VALUES_MAX:
+            at = values[VALUES_MAX].place
+            raise WrongQuery(f"a list has at most {VALUES_MAX} values", at)
+        return _negated(word, tree.Membership(name, values))
+
+    def word(self, token: Token) -> tree.Words:
+        return tree.Words(str(token), place=_place(token))
+
+    def phrase(self, token: Token) -> tree.Words:
+        text = _unescape(token[1:-1], _place(token).after('"'))
+        return tree.Words(text, quoted=True, place=_place(token))
 
     def bare_name(self, token: Token) -> tree.Name:
         if kind := literal.kind(token):
@@ -111,11 +136,13 @@ def _place(token: Token) -> Place:
 
 def _shallow(node: tree.Expression) -> tree.Expression:
     if tree.depth(node) > DEPTH_MAX:
-        first = node
-        while not isinstance(first, tree.Comparison):
-            first = first.part if isinstance(first, tree.Not) else first.parts[0]
-        raise WrongQuery(f"nested deeper than {DEPTH_MAX} levels", first.name.place)
+        first = next(tree.leaves(node))
+        raise WrongQuery(f"nested deeper than {DEPTH_MAX} levels", tree.place(first))
     return node
+
+
+def _negated(word: Token, node: tree.Leaf) -> tree.Expression:
+    return tree.Not(node) if word[:3].lower() == "not" else node
 
 
 def _unescape(text: str, place: Place) -> str:
@@ -151,11 +178,18 @@ def _unknown(error: UnexpectedCharacters) -> WrongQuery:
 
 
 def _expected(error: UnexpectedInput, terminals: Iterable[str]) -> str:
+    """Tell by what the parser could have gone on with where in the grammar it stood."""
     known = set(terminals)
-    for terminal, what in _EXPECTED.items():
-        if terminal in known:
-            return f"expected {what}"
-    # What ends a comparison; the LALR tables tell ")" from the end only by what was read.
-    seen: list[object] = error.interactive_parser.parser_state.value_stack
-    opened = any(isinstance(item, Token) and item.type == "LPAR" for item in seen)
-    return "expected AND, OR or )" if opened else "expected AND, OR or the end"
+    if "COMMA" in known:
+        return "expected , or )"
+    if known & {"_AND", "_OR", "RPAR"} or known == {"$END"}:
+        # The LALR tables tell ")" from the end only by what was read.
+        seen: list[object] = error.interactive_parser.parser_state.value_stack
+        opened = any(isinstance(item, Token) and item.type == "LPAR" for item in seen)
+        after_word = f"{_OPERATORS}, " if "OPERATOR" in known else ""
+        return f"expected {after_word}AND, OR or {')' if opened else 'the end'}"
+    if "OPERATOR" in known:
+        return f"expected {_OPERATORS}"
+    if "QUOTED_NAME" in known:
+        return "expected a field, words to look for, NOT or ("
+    return "expected a value"

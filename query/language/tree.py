@@ -4,10 +4,11 @@
 comparing.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from pipeline.plan import Operator
+from pipeline.plan import Operator, Search
 from query.wrong import Place
 
 NOWHERE: Final = Place(1, 1)
@@ -20,8 +21,9 @@ class Name:
     """
     A field's name.
 
-    Bare, `key` is all that was written, a level's prefix included. In backticks (`quoted`), `key`
-    is what stood between them, unescaped, and `prefix` the level before them ("resource", or "").
+    Bare, `key` is all that was written, a level's prefix included, and `*` in it stands for any
+    characters. In backticks (`quoted`), `key` is what stood between them, unescaped, and `prefix`
+    the level before them ("resource", or "").
     """
 
     key: str
@@ -60,6 +62,54 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Matching:
+    """A field and what its text has: `=~` and `!~` (`negated`), or `contains`."""
+
+    name: Name
+    how: Search
+    value: Value
+    negated: bool = False
+
+    def __str__(self) -> str:
+        if self.how is Search.CONTAINS:
+            return f"{self.name} contains {self.value}"
+        return f"{self.name}{'!~' if self.negated else '=~'}{self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Existence:
+    """A field that is there."""
+
+    name: Name
+
+    def __str__(self) -> str:
+        return f"{self.name} exists"
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A field and the values of which it has one."""
+
+    name: Name
+    values: tuple[Value, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name} in ({', '.join(map(str, self.values))})"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What stands alone: a bare word, or in quotes (`quoted`) any text."""
+
+    text: str
+    quoted: bool = False
+    place: Place = field(default=NOWHERE, compare=False)
+
+    def __str__(self) -> str:
+        return _quote(self.text, '"') if self.quoted else self.text
+
+
+@dataclass(frozen=True, slots=True)
 class Not:
     """NOT and what it negates."""
 
@@ -89,7 +139,8 @@ class Or:
         return " OR ".join(_bind(part, Or) for part in self.parts)
 
 
-Expression: TypeAlias = Comparison | Not | And | Or
+Leaf: TypeAlias = Comparison | Matching | Existence | Membership | Words
+Expression: TypeAlias = Leaf | Not | And | Or
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +156,29 @@ class Query:
 def depth(node: Expression) -> int:
     """Return the number of levels below and with the node."""
     match node:
-        case Comparison():
-            return 1
         case Not(part):
             return 1 + depth(part)
         case And(parts) | Or(parts):
             return 1 + max(map(depth, parts))
+        case _:
+            return 1
+
+
+def leaves(node: Expression) -> Iterator[Leaf]:
+    """Yield the conditions in their order."""
+    match node:
+        case Not(part):
+            yield from leaves(part)
+        case And(parts) | Or(parts):
+            for one in parts:
+                yield from leaves(one)
+        case _:
+            yield node
+
+
+def place(leaf: Leaf) -> Place:
+    """Return where a condition starts."""
+    return leaf.place if isinstance(leaf, Words) else leaf.name.place
 
 
 def _bind(part: Expression, looser: object) -> str:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pipeline import schema
-from pipeline.plan import And, Column, Compare, Condition, Not, Or, Records, Trace, Traces
+from pipeline.plan import And, Column, Compare, Condition, Keys, Not, Or, Records, Trace, Traces
 from pipeline.signal import Signal
-from storage.compile.condition import Conditions
+from storage.compile.condition import Conditions, like
 from storage.compile.parameters import Parameters
 from storage.fields import check
 from storage.series import SERIES_COLUMNS
@@ -87,6 +87,24 @@ def trace(plan: Trace) -> Statement:
     return Statement(sql, parameters.bound)
 
 
+def keys(plan: Keys) -> Statement:
+    """Return the keys of attributes with their levels and types."""
+    parameters = Parameters()
+    who = parameters.add(plan.tenant, "String")
+    signal = parameters.add(plan.signal.value, "String")
+    asked = []
+    if plan.names:
+        asked.append(f"key IN {parameters.add(list(plan.names), 'Array(String)')}")
+    asked += [f"key LIKE {parameters.add(like(one), 'String')}" for one in plan.patterns]
+    limit = parameters.add(plan.limit, "UInt64")
+    sql = (
+        "SELECT DISTINCT key, level, type FROM attribute_keys "
+        f"WHERE tenant = {who} AND signal = {signal} AND ({' OR '.join(asked) or 'true'}) "
+        f"ORDER BY key, level, type LIMIT {limit}"
+    )
+    return Statement(sql, parameters.bound)
+
+
 def _bounded(wanted: str) -> str:
     """Bound the time by where these traces lie: constants by the time that indexes are read."""
     first, last = (
@@ -150,7 +168,7 @@ _POINT: Final = ("sequence", "time", "time_unix_nano", "start_time_unix_nano", "
 
 
 # Columns that belong to a point; every other one, and every attribute, to its series.
-_OF_POINTS: Final = ("value", "flags")
+_OF_POINTS: Final = ("value", "flags", "time", "time_unix_nano", "start_time_unix_nano")
 
 
 def _points(plan: Records, parameters: Parameters) -> Statement:

@@ -3,17 +3,24 @@
 
 from typing import Final
 
+from pipeline import search
 from pipeline.plan import (
     And,
     AttributeField,
+    AttributeKeys,
+    Attributes,
     Column,
     Compare,
     Condition,
+    Exists,
+    Find,
     Level,
     Not,
+    OneOf,
     Operator,
     Or,
     Scalar,
+    Search,
 )
 from pipeline.signal import Signal
 from pipeline.value import BOOL, DOUBLE, INT, double_text
@@ -44,8 +51,16 @@ class Conditions:
                 return f"(NOT {self.sql(part)})"
             case Compare(Column(name), operator, value):
                 return self._column(name, operator, value)
-            case Compare(AttributeField(key, level), operator, value):
-                return self._attribute(key, level, operator, value)
+            case Compare(AttributeField() | AttributeKeys() as field, operator, value):
+                return self._attribute(field, operator, value)
+            case OneOf(field, values):
+                return self._one_of(field, values)
+            case Exists(field):
+                return self._holds(field, "", None)
+            case Find(Column(name), how, text):
+                return self._find(name, how, text)
+            case Find(AttributeField() | AttributeKeys() as field, how, text):
+                return self._holds(field, f" AND {self._search(how, text)}", None)
         raise TypeError(condition)
 
     def _column(self, name: str, operator: Operator, value: Scalar) -> str:
@@ -68,33 +83,63 @@ class Conditions:
             )
         return f"({name} {operator} {bound})"
 
-    def _attribute(self, key: str, level: Level, operator: Operator, value: Scalar) -> str:
-        if operator is Operator.NOT_EQUAL:
-            named = self._holds(key, level, "", None)
-            equal = self._holds(key, level, self._test(Operator.EQUAL, value), value)
-            return f"({named} AND NOT {equal})"
-        return self._holds(
-            key,
-            level,
-            self._test(operator, value),
-            value if operator is Operator.EQUAL else None,
-        )
+    def _find(self, name: str, how: Search, text: str) -> str:
+        if name in _SCOPE:
+            column = f"JSONExtractString(text, '{_SCOPE[name]}')"
+            return self._texts("scope", self._search(how, text).format(value=column))
+        found = self._search(how, text).format(value=name)
+        known = [] if how is Search.MATCH else search.words(text, whole=how is Search.PHRASE)
+        if name != "body" or not known:
+            return f"({found})"
+        # The index holds these words; of the granules that it leaves, the search itself decides.
+        tokens = self._parameters.add(known, "Array(String)")
+        return f"(indexHint(hasAll(tokens(lower(body)), {tokens})) AND {found})"
 
-    def _holds(self, key: str, level: Level, test: str, equal: Scalar | None) -> str:
-        """Tell where an attribute of that key passes the test; `equal` lets an index prune."""
-        wanted = self._parameters.add(key, "String")
-        levels = (Level.RECORD, Level.RESOURCE, Level.SCOPE) if level is Level.ANY else (level,)
+    def _search(self, how: Search, text: str) -> str:
+        """Return the search with a place for the text that is searched."""
+        if how is Search.CONTAINS and text.isascii():
+            bound = self._parameters.add(text, "String")
+            return f"positionCaseInsensitive({{value}}, {_literal(bound)}) > 0"
+        pattern = text  # in ClickHouse a dot matches a newline
+        if how is not Search.MATCH:
+            pattern = search.phrase(text) if how is Search.PHRASE else search.containing(text)
+        return f"match({{value}}, {_literal(self._parameters.add(pattern, 'String'))})"
+
+    def _attribute(self, field: Attributes, operator: Operator, value: Scalar) -> str:
+        if operator is Operator.NOT_EQUAL:
+            named = self._holds(field, "", None)
+            return f"({named} AND NOT {self._one_of(field, (value,))})"
+        if operator is Operator.EQUAL:
+            return self._one_of(field, (value,))
+        return self._holds(field, f" AND {self._test(operator, value)}", None)
+
+    def _one_of(self, field: Attributes, values: tuple[Scalar, ...]) -> str:
+        if not values:
+            return "false"
+        tests = [self._test(Operator.EQUAL, value) for value in values]
+        test = tests[0] if len(tests) == 1 else f"({' OR '.join(tests)})"
+        texts = dict.fromkeys(text for value in values for text in _texts(value))
+        return self._holds(field, f" AND {test}", list(texts))
+
+    def _holds(self, field: Attributes, test: str, equal: list[str] | None) -> str:
+        """Tell where an attribute passes the test; indexes prune by the texts that are equal."""
+        if isinstance(field, AttributeKeys):
+            key = f"LIKE {self._parameters.add(like(field.pattern), 'String')}"
+        else:
+            key = f"= {self._parameters.add(field.key, 'String')}"
+        every = (Level.RECORD, Level.RESOURCE, Level.SCOPE)
+        levels = every if field.level is Level.ANY else (field.level,)
         arms = []
         for one in levels:
             if one is Level.RECORD:
-                where = f"a.key = {wanted}" + test.format(type="a.type", value="a.value")
+                where = f"a.key {key}" + test.format(type="a.type", value="a.value")
                 arm = f"arrayExists(a -> {where}, attributes)"
                 if equal is not None:
-                    texts = self._parameters.add(_texts(equal), "Array(String)")
+                    texts = self._parameters.add(equal, "Array(String)")
                     arm = f"(hasAny(attributes.value, {texts}) AND {arm})"
                 arms.append(arm)
             else:
-                where = f"a.1 = {wanted}" + test.format(type="a.2", value="a.3")
+                where = f"a.1 {key}" + test.format(type="a.2", value="a.3")
                 arms.append(self._texts(one.value, f"arrayExists(a -> {where}, {_PARSED})"))
         return "(" + " OR ".join(arms) + ")"
 
@@ -110,14 +155,14 @@ class Conditions:
         """Return the comparison of a value's text, with places for the type and the text."""
         if isinstance(value, bool):
             text = self._parameters.add("true" if value else "false", "String")
-            return f" AND {{type}} = {BOOL} AND {{value}} {operator} {_literal(text)}"
+            return f"{{type}} = {BOOL} AND {{value}} {operator} {_literal(text)}"
         if isinstance(value, (int, float)):
             number = _literal(self._parameters.add(value, _type(value)))
             return (
-                f" AND (({{type}} = {INT} AND toInt64OrZero({{value}}) {operator} {number})"
+                f"(({{type}} = {INT} AND toInt64OrZero({{value}}) {operator} {number})"
                 f" OR ({{type}} = {DOUBLE} AND toFloat64OrZero({{value}}) {operator} {number}))"
             )
-        return f" AND {{value}} {operator} {_literal(self._parameters.add(value, 'String'))}"
+        return f"{{value}} {operator} {_literal(self._parameters.add(value, 'String'))}"
 
 
 def _type(value: Scalar) -> str:
@@ -132,6 +177,12 @@ def _type(value: Scalar) -> str:
 def _literal(parameter: str) -> str:
     """Escape a parameter's braces for `str.format`."""
     return parameter.replace("{", "{{").replace("}", "}}")
+
+
+def like(pattern: str) -> str:
+    """Return a pattern of keys as LIKE has it."""
+    escaped = pattern.translate({ord(mark): f"\\{mark}" for mark in "\\%_"})
+    return escaped.replace("*", "%")
 
 
 def _texts(value: Scalar) -> list[str]:

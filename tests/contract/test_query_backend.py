@@ -9,7 +9,22 @@ from hypothesis import strategies as st
 
 from pipeline import plan
 from pipeline.errors import Rejected
-from pipeline.plan import AttributeField, Column, Compare, Level, Not, Operator, Records, Trace
+from pipeline.plan import (
+    AttributeField,
+    AttributeKeys,
+    Column,
+    Compare,
+    Exists,
+    Find,
+    Keys,
+    Level,
+    Not,
+    OneOf,
+    Operator,
+    Records,
+    Search,
+    Trace,
+)
 from pipeline.signal import Signal
 from storage.fields import COLUMNS, Kind
 from tests.support.otlp_strategies import LAWS, Case, Sender
@@ -31,6 +46,28 @@ WORDS = (
     "'; --",
     "{p0:X}",
 )
+SOUGHT = (
+    *WORDS[1:],
+    "A",
+    "É",
+    "API",
+    "ap",
+    "pi",
+    "a\n",
+    " ",
+    "%",
+    "_",
+    "\\",
+    "1",
+    "\u017f",
+    "\u212a",
+)
+EXPRESSIONS = (
+    "a", "^a$", "(?i)API", "a|b", "^$", ".", "(?-s)^.$", "[^a]", "\\d+", "^(?:10|9)$", "x*", "é",
+    "\\x00", "\x00", "\\pL", "(?i:É)", "\\.0", "';", "\\{p0", "a{1,2}", "^\\W", "(?m)^b$", "(|a)b",
+    "(?i)a(?-i)P", "a?pi", "[[:alpha:]]+$", "\\bapi\\b", "\\x{1F600}", "(?U)a+", "tru(e|th)",
+)  # fmt: skip
+PATTERNS = ("*", "k*", "*k", "s*.n*e", "service.*", "'*\\", "%", "_", "")
 KEYS = ("k", "service.name", "'`\"\\", "")
 NUMBERS = (0, 1, -1, 10, 2**53 + 1, 2**63 - 1, -(2**63))
 DOUBLES = (0.0, -0.0, 1.0, 10.0, 0.1, 1e22, 2.0**53, float("nan"), float("inf"), -1e-300)
@@ -89,14 +126,31 @@ def columns(signal):
         yield st.builds(Compare, st.just(Column(name)), operators, value)
 
 
-def conditions(signal):
-    attributes = st.builds(
-        Compare,
-        st.builds(AttributeField, st.sampled_from(KEYS), st.sampled_from(list(Level))),
-        st.sampled_from(list(Operator)),
-        LITERALS,
+def attributes():
+    levels = st.sampled_from(list(Level))
+    return st.builds(AttributeField, st.sampled_from(KEYS), levels) | st.builds(
+        AttributeKeys, st.sampled_from(PATTERNS), levels
     )
-    leaf = st.one_of(attributes, attributes, st.one_of(*columns(signal)))
+
+
+def finds(signal):
+    texts = [name for name, kind in COLUMNS[signal].items() if kind is Kind.TEXT]
+    field = st.one_of(attributes(), st.sampled_from(texts).map(Column))
+    within = st.sampled_from([Search.CONTAINS, Search.PHRASE])
+    return st.builds(Find, field, within, st.sampled_from(SOUGHT)) | st.builds(
+        Find, field, st.just(Search.MATCH), st.sampled_from(EXPRESSIONS)
+    )
+
+
+def conditions(signal):
+    leaf = st.one_of(
+        st.builds(Compare, attributes(), st.sampled_from(list(Operator)), LITERALS),
+        st.builds(OneOf, attributes(), st.lists(LITERALS, max_size=3).map(tuple)),
+        st.builds(Exists, attributes()),
+        finds(signal),
+        finds(signal),
+        st.one_of(*columns(signal)),
+    )
 
     def nested(inner):
         parts = st.lists(inner, max_size=3).map(tuple)
@@ -129,6 +183,18 @@ def comparisons(signal):
             drawn = (random.choice(WORDS), random.choice(NUMBERS), random.choice(FINITE))
             for value in random.sample((*drawn, True, 0, -0.0), 3):
                 yield Compare(AttributeField(random.choice(KEYS), level), operator, value)
+
+
+def searches():
+    """Every text and expression, in a column and in attributes of all levels; every pattern."""
+    for level, pattern in zip(list(Level) * 3, PATTERNS, strict=False):
+        yield Exists(AttributeKeys(pattern, level))
+    for at, text in enumerate(SOUGHT):
+        places = (Column("body"), AttributeKeys("*"))
+        yield Find(places[at % 2], Search.CONTAINS, text)
+        yield Find(places[1 - at % 2], Search.PHRASE, text)
+    for expression in EXPRESSIONS:
+        yield Find(Column("body"), Search.MATCH, expression)
 
 
 class Both:
@@ -192,6 +258,17 @@ def test_comparisons_find_the_same_records_everywhere(both, signal):
     assert found > len(every) // 6
 
 
+def test_searches_find_the_same_records_everywhere(both):
+    found = 0
+    every = list(searches())
+    for where in every:
+        memory, chdb = both.answers(everything(Signal.LOGS, "a", where=where))
+        assert places(memory) == places(chdb), where
+        found += memory.num_rows > 0
+
+    assert found > len(every) // 2
+
+
 @pytest.mark.parametrize("signal", Signal)
 def test_conditions_find_the_same_records_everywhere(both, signal):
     @settings(LAWS, max_examples=15 if signal is Signal.METRICS else 40)
@@ -243,6 +320,20 @@ def test_time_bounds_take_the_start_and_leave_the_end(both, signal):
 
 
 @pytest.mark.parametrize("signal", Signal)
+@pytest.mark.parametrize(
+    ("names", "patterns"),
+    [((), ()), (("k",), ()), (KEYS, ("s*",)), ((), ("*k",)), (("no",), ("no*",)), ((), PATTERNS)],
+)
+def test_keys_are_the_same_everywhere(both, signal, names, patterns):
+    for limit in (1000, 3):
+        memory, chdb = both.answers(Keys(signal, "a", names, patterns, limit))
+        assert memory.to_pylist() == chdb.to_pylist()
+        assert memory.schema.equals(chdb.schema)
+        assert memory.num_rows > 0 or names == ("no",)
+    assert both.answers(Keys(signal, "nobody", names, patterns, 9))[1].num_rows == 0
+
+
+@pytest.mark.parametrize("signal", Signal)
 @pytest.mark.parametrize("limit", [1, 7])
 def test_a_limit_keeps_the_newest(both, signal, limit):
     whole = both.answers(everything(signal, "a"))[0]["time"].to_pylist()
@@ -262,6 +353,25 @@ def test_what_is_not_there_is_an_empty_answer_with_its_columns(both, signal):
         memory, chdb = both.answers(asked)
         assert memory.num_rows == chdb.num_rows == 0
         assert memory.schema.equals(chdb.schema)
+
+
+@pytest.mark.parametrize(
+    "find",
+    [
+        Find(Column("duration_ns"), Search.CONTAINS, "x"),
+        Find(Column("body) OR (1"), Search.CONTAINS, "x"),
+        Find(Column("severity_number"), Search.MATCH, "1"),
+        Find(Column("body"), Search.MATCH, "("),
+        Find(AttributeField("k"), Search.MATCH, "\\Qx"),
+        Find(Column("body"), Search.PHRASE, ""),
+        Find(AttributeKeys("*"), Search.CONTAINS, "x" * 1001),
+        OneOf(AttributeField("k"), ("x", float("inf"))),
+    ],
+)
+def test_what_cannot_be_looked_for_is_refused(both, find):
+    for store in both.stores:
+        with pytest.raises(Rejected):
+            both.runner.run(ask(store, everything(Signal.LOGS, "a", where=find)))
 
 
 @pytest.mark.parametrize(

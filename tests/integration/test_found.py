@@ -69,6 +69,10 @@ def test_every_signal_is_found_soon_and_after_a_restart(tmp_path):
         assert aura.stop() == 0
         aura.start()
         assert counts(aura) == dict.fromkeys(QUESTIONS, 2)
+        longest = 'body="' + "é" * 4000 + '"'  # each letter is six when it is percent-encoded
+        assert aura.ask("/v1/logs", q=longest)["logs"] == []
+        for name in QUESTIONS:
+            assert aura.ask(f"/v1/{name}", q=" AND ".join(["a!=1"] * 50))[name] == []
         trace = aura.ask("/v1/traces")["traces"][0]["trace_id"]
         assert aura.ask(f"/v1/traces/{trace}")["resourceSpans"]
     finally:

@@ -4,37 +4,16 @@ import os
 import random
 import signal
 import subprocess
-from collections import Counter
 from contextlib import suppress
 
 import pytest
 
 from pipeline.signal import Signal
 from tests.support.aura_process import Aura, poll
-from tests.support.numbered import COUNTED, PER_REQUEST, Sender
+from tests.support.numbered import PER_REQUEST, Sender, stored
 
 ROUNDS = 10
 VICTIMS = ("aura", "nats", "both")
-
-
-def stored(aura: Aura) -> Counter[str]:
-    """Return how often each label is stored, over all tables; Aura is down."""
-    statements = []
-    for signal_, tables in COUNTED.items():
-        for table in tables:
-            if signal_ is Signal.METRICS:
-                series = "(SELECT series_id, any(attributes) AS a FROM series GROUP BY series_id)"
-                statements.append(
-                    f"SELECT a.value[1], count() FROM {table} INNER JOIN {series} AS s "
-                    "USING (series_id) GROUP BY 1"
-                )
-            else:
-                statements.append(f"SELECT attributes.value[1], count() FROM {table} GROUP BY 1")
-    counts: Counter[str] = Counter()
-    for rows in aura.sql(*statements):
-        for label, number in rows:
-            counts[str(label)] += int(str(number))
-    return counts
 
 
 def settle(aura: Aura, senders: list[Sender]) -> None:

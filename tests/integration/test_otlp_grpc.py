@@ -351,6 +351,12 @@ async def test_the_health_protocol(client: Client):
     with pytest.raises(aio.AioRpcError) as caught:
         await check(health_pb2.HealthCheckRequest(service="x"))
     assert caught.value.code() == StatusCode.NOT_FOUND
+    raw = client.channel.unary_unary("/grpc.health.v1.Health/Check")
+    with pytest.raises(aio.AioRpcError) as caught:
+        await raw(b"\xff")
+    assert caught.value.code() == StatusCode.INVALID_ARGUMENT
+    with pytest.raises(aio.AioRpcError, match="holds no message"):
+        await client.channel.stream_unary("/grpc.health.v1.Health/Check")(iter(()), timeout=5)
     await client.door.close()
     answer = await check(health_pb2.HealthCheckRequest())
     assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING

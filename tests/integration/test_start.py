@@ -8,6 +8,7 @@ from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 
 from aura.command import main
 from tests.support.aura_process import PORTS, ROOT, Aura, poll
+from tests.support.certificates import Authority, needs_openssl
 from tests.support.otlp_sdk import send_log
 
 pytestmark = pytest.mark.slow
@@ -44,6 +45,16 @@ MALFORMED = [
     ("storage: {url: 'mysql://there'}", "config.yaml: storage.url: "),
     ("ingestor: {http: '0.0.0.0:4318'}", "config.yaml: ingestor.http: "),
     ("ingestor: {in_flight_bytes_max: 64MiB}", "config.yaml: ingestor: in_flight_bytes_max"),
+    ("ingestor: {tls: {cert_file: a.pem}}", "config.yaml: ingestor.tls: cert_file is set, and key"),
+    ("query: {tls: {min_version: 1.1}}", "config.yaml: query.tls.min_version: "),
+    (
+        "query: {tls: {cert_file: a.pem, key_file: a.key}}",
+        "query.tls.cert_file: cannot read a.pem: No such file",
+    ),
+    (
+        "ingestor: {cors: {allowed_origins: ['https://a.com/x']}}",
+        'config.yaml: ingestor.cors.allowed_origins[0]: "https://a.com/x" is not an origin',
+    ),
     (
         "pipeline: {traces: [{attributes: {actions: [{key: a, action: paint}]}}]}",
         "config.yaml: pipeline.traces[0].attributes.actions[0]",
@@ -148,6 +159,16 @@ def test_a_schema_that_is_too_new_is_refused_and_left_alone(tmp_path):
         assert len(aura.ask("/v1/logs")["logs"]) == 1
     finally:
         aura.kill()
+
+
+@needs_openssl
+def test_check_warns_of_an_expired_certificate(tmp_path):
+    pair = Authority(tmp_path).make().sign("server", days=-1)
+    file = tmp_path / "config.yaml"
+    file.write_text(f"ingestor: {{tls: {{cert_file: {pair.cert}, key_file: {pair.key}}}}}")
+    done = CliRunner().invoke(main, ["check", str(file)])
+    warning = f"{file}: warning: ingestor.tls.cert_file: certificate has expired\n"
+    assert (done.exit_code, done.stderr, done.stdout) == (0, warning, f"{file}: ok\n")
 
 
 def test_check_says_what_is_wrong_and_what_is_right(tmp_path):

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -36,6 +37,9 @@ def free_port() -> int:
 
 class Aura:
     """One data folder, and at most one Aura that runs in it; ports stay the same."""
+
+    trusted: ssl.SSLContext | None = None
+    """With it Aura is asked over TLS."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
@@ -124,12 +128,15 @@ class Aura:
         return self.process.wait(40)
 
     def url(self, path: str, door: str = "query.listen") -> str:
-        return f"http://127.0.0.1:{self.ports[door]}{path}"
+        scheme = "https" if self.trusted else "http"
+        return f"{scheme}://127.0.0.1:{self.ports[door]}{path}"
 
     def status(self, path: str, door: str = "query.listen") -> int:
         """Return the status of a GET, 0 when nobody answers."""
         try:
-            with urllib.request.urlopen(self.url(path, door), timeout=5) as answer:
+            with urllib.request.urlopen(
+                self.url(path, door), timeout=5, context=self.trusted
+            ) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return error.code
@@ -139,7 +146,8 @@ class Aura:
     def ask(self, path: str, **parameters: object) -> dict[str, list[dict[str, object]]]:
         """Return the JSON answer of the query API."""
         query = urllib.parse.urlencode(parameters)
-        with urllib.request.urlopen(self.url(f"{path}?{query}"), timeout=30) as answer:
+        url = self.url(f"{path}?{query}")
+        with urllib.request.urlopen(url, timeout=30, context=self.trusted) as answer:
             return json.load(answer)
 
     def sql(self, *statements: str) -> list[list[list[object]]]:

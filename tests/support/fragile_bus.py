@@ -39,6 +39,8 @@ class FragileReader:
     async def take(self, bytes_max: int, wait_s: float) -> Sequence[Delivery]:
         await self._bus.step("take")
         if self._reader is None:
+            if self._bus.log.last < self._after:
+                raise Unavailable("the log ends before what was read from it")
             self._log = self._bus.log
             self._reader = MemoryReader(self._log, self._after)
         elif self._log is not self._bus.log:

@@ -4,6 +4,7 @@ import http.client
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import grpc
@@ -14,6 +15,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from pipeline.signal import Signal
+from tests.support.aura_process import Aura
 
 PER_REQUEST = 8
 KINDS = ("gauge", "histogram", "exponential_histogram", "sum", "summary")
@@ -33,6 +35,29 @@ COUNTED = {
         "summary_points",
     ],
 }
+
+
+def stored(aura: Aura, prefix: str = "") -> Counter[str]:
+    """Return how often each label of this prefix is stored, over all tables; Aura is down."""
+    having = f"GROUP BY 1 HAVING startsWith(label, '{prefix}')"
+    statements = []
+    for signal, tables in COUNTED.items():
+        for table in tables:
+            if signal is Signal.METRICS:
+                series = "(SELECT series_id, any(attributes) AS a FROM series GROUP BY series_id)"
+                statements.append(
+                    f"SELECT a.value[1] AS label, count() FROM {table} INNER JOIN {series} AS s "
+                    f"USING (series_id) {having}"
+                )
+            else:
+                statements.append(
+                    f"SELECT attributes.value[1] AS label, count() FROM {table} {having}"
+                )
+    counts: Counter[str] = Counter()
+    for rows in aura.sql(*statements):
+        for label, number in rows:
+            counts[str(label)] += int(str(number))
+    return counts
 
 
 def request(signal: Signal, name: str, first: int, attempt: int) -> bytes:
@@ -91,14 +116,16 @@ def _metrics(label: str, number: int, now: int) -> bytes:
 class Sender(threading.Thread):
     """Sends numbered requests of one signal until told to stop; repeats what was not answered."""
 
-    def __init__(self, signal: Signal, name: str, port: int, transport: str) -> None:
+    def __init__(
+        self, signal: Signal, name: str, port: int, transport: str, pause_s: float = 0.0
+    ) -> None:
         super().__init__(daemon=True)
         self.signal, self.label = signal, name
         self.answered: set[str] = set()
         """Labels of the attempts that were answered with success."""
         self.last = ""
         self.sent = 0
-        self._port, self._transport = port, transport
+        self._port, self._transport, self._pause_s = port, transport, pause_s
         self._stopped = threading.Event()
 
     def finish(self) -> None:
@@ -127,6 +154,7 @@ class Sender(threading.Thread):
                     break
                 self._stopped.wait(0.02)  # a client's own pause before it tries again
             first += PER_REQUEST
+            self._stopped.wait(self._pause_s)
 
     def _send(self, body: bytes) -> bool:
         if self._transport == "grpc":

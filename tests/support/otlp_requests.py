@@ -19,6 +19,7 @@ from otlp.door import Door
 from otlp.receivers.metrics import Metrics
 from pipeline.bus.config import BusConfig
 from pipeline.bus.memory import MemoryBus
+from pipeline.keyring import Keyring
 from pipeline.ports import Message
 from pipeline.signal import Signal
 
@@ -95,17 +96,24 @@ def door(
     **parts: Any,
 ) -> Door:
     metrics = Metrics(registry or CollectorRegistry())
+    parts.setdefault("keyring", Keyring())
     config = config or ingestor()
     return Door(publish, config, message_bytes_max=message_bytes_max, metrics=metrics, **parts)
 
 
 @asynccontextmanager
 async def opened(
-    receiver: Any, publish: Callable[[Signal, Message], Awaitable[None]], **settings: Any
+    receiver: Any,
+    publish: Callable[[Signal, Message], Awaitable[None]],
+    keyring: Keyring | None = None,
+    **settings: Any,
 ) -> AsyncIterator[tuple[Any, Door]]:
     """A receiver on a free port, and the door behind it."""
     config = ingestor(**settings)
-    async with door(publish, config) as stands, receiver(config, stands) as listens:
+    async with (
+        door(publish, config, keyring=keyring or Keyring()) as stands,
+        receiver(config, stands) as listens,
+    ):
         yield listens, stands
 
 

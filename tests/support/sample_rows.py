@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from pipeline import envelope, plan, schema, value
 from pipeline.signal import Signal
-from storage.evaluate import matches
+from storage.answers import KEYS
+from storage.evaluate import keys, matches
 
 SERVICE = pa.field("service_name", schema.TEXT)
 _SUMMARY: dict[str, pa.DataType] = {
@@ -76,15 +77,20 @@ def point(service: str, time: int, metric_name: str, **columns: Any) -> Row:
 
 
 class SampleRows:
-    """The backend; keeps the plans that it ran, raises `error` when there is one."""
+    """The backend; keeps the plans that it ran, but counts those for keys; raises `error`."""
 
     def __init__(self, rows: Mapping[Signal, Iterable[Row]] | None = None) -> None:
         self.rows = {signal: list((rows or {}).get(signal, ())) for signal in Signal}
         self.plans: list[plan.Plan] = []
         self.error: Exception | None = None
         self.closed = 0
+        self.keys_asked = 0
 
     async def run(self, asked: plan.Plan) -> AsyncGenerator[pa.RecordBatch, None]:
+        if isinstance(asked, plan.Keys):
+            self.keys_asked += 1
+            yield self._keys(asked)
+            return
         self.plans.append(asked)
         try:
             if self.error is not None:
@@ -92,6 +98,11 @@ class SampleRows:
             yield self._answer(asked)
         finally:
             self.closed += 1
+
+    def _keys(self, asked: plan.Keys) -> pa.RecordBatch:
+        found = sorted({one for of in self.rows[asked.signal] for one in keys(asked, of)})
+        rows = [dict(zip(KEYS.names, one, strict=True)) for one in found[: asked.limit]]
+        return pa.RecordBatch.from_pylist(rows, schema=KEYS)
 
     def _answer(self, asked: plan.Plan) -> pa.RecordBatch:
         match asked:

@@ -1,6 +1,66 @@
-"""A condition as one line of text, for the golden files."""
+"""The corpus: queries in `<name>.txt`, and a condition as one line of text."""
+
+from pathlib import Path
+from typing import NamedTuple
 
 from pipeline import plan
+from pipeline.signal import Signal
+from pipeline.value import ARRAY, BOOL, DOUBLE, INT, STRING
+from query.language.seen import Seen
+
+FOLDER = Path(__file__).parent
+NOW = 1_767_225_600_000_000_000  # 2026-01-01T00:00:00Z
+
+SEEN = Seen.of(
+    [
+        ("http.route", "record", STRING),
+        ("http.request.method", "record", STRING),
+        ("http.response.status_code", "record", INT),
+        ("status", "record", INT),
+        ("status", "record", STRING),
+        ("code", "record", STRING),
+        ("ratio", "record", DOUBLE),
+        ("ratio", "record", INT),
+        ("cached", "record", BOOL),
+        ("flag", "record", BOOL),
+        ("flag", "record", STRING),
+        ("tags", "record", ARRAY),
+        ("size", "record", INT),
+        ("k8s.pod.name", "resource", STRING),
+        ("k8s.pod.restarts", "resource", INT),
+        ("build", "scope", STRING),
+        ("both", "record", INT),
+        ("both", "resource", STRING),
+    ],
+    (
+        "http.route",
+        "http.request.method",
+        "http.response.status_code",
+        "k8s.pod.name",
+        "status",
+        "User.Id",
+    ),
+)
+"""The keys that `typed.txt` is checked against."""
+
+
+class Corpus(NamedTuple):
+    name: str
+    signal: Signal
+    seen: Seen | None = None
+
+
+CORPORA = (
+    Corpus("logs", Signal.LOGS),
+    Corpus("traces", Signal.TRACES),
+    Corpus("metrics", Signal.METRICS),
+    Corpus("typed", Signal.LOGS, SEEN),
+)
+
+
+def queries(name: str) -> list[str]:
+    lines = (FOLDER / f"{name}.txt").read_text().splitlines()
+    return [line[2:] for line in lines if line.startswith("?")]
 
 
 def printed(condition: plan.Condition | None) -> str:
@@ -13,11 +73,24 @@ def printed(condition: plan.Condition | None) -> str:
             return f"({' or '.join(map(printed, parts))})"
         case plan.Not(part):
             return f"not {printed(part)}"
-        case plan.Compare(plan.Column(name), operator, value):
-            return f"{name} {operator} {_scalar(value)}"
-        case plan.Compare(plan.AttributeField(key, level), operator, value):
-            return f"{level}[{key!r}] {operator} {_scalar(value)}"
-    raise TypeError(condition)
+        case plan.Compare(field, operator, value):
+            return f"{_field(field)} {operator} {_scalar(value)}"
+        case plan.OneOf(field, values):
+            return f"{_field(field)} in ({', '.join(map(_scalar, values))})"
+        case plan.Exists(field):
+            return f"{_field(field)} exists"
+        case plan.Find(field, how, text):
+            return f"{_field(field)} {how} {text!r}"
+
+
+def _field(field: plan.Field) -> str:
+    match field:
+        case plan.Column(name):
+            return name
+        case plan.AttributeField(key, level):
+            return f"{level}[{key!r}]"
+        case plan.AttributeKeys(pattern, level):
+            return f"{level}[like {pattern!r}]"
 
 
 def _scalar(value: plan.Scalar) -> str:

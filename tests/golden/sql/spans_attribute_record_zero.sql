@@ -3,6 +3,6 @@
 -- p2: 172800000000000
 -- p3: 0.0
 -- p4: 'ratio'
--- p5: ['0.0', '0', '-0.0', '0.0']
+-- p5: ['0.0', '0', '-0.0']
 -- p6: 100
 SELECT service_name, sequence, time, resource, scope, trace_id, span_id, parent_span_id, trace_state, flags, name, kind, start_time_unix_nano, end_time_unix_nano, attributes, dropped_attributes_count, events, dropped_events_count, links, dropped_links_count, status_code, status_message FROM spans WHERE tenant = {p0:String} AND time >= {p1:UInt64} AND time < {p2:UInt64} AND ((hasAny(attributes.value, {p5:Array(String)}) AND arrayExists(a -> a.key = {p4:String} AND ((a.type = 3 AND toInt64OrZero(a.value) = {p3:Float64}) OR (a.type = 4 AND toFloat64OrZero(a.value) = {p3:Float64})), attributes))) ORDER BY time DESC LIMIT {p6:UInt64}

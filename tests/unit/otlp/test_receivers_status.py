@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from otlp.door import Outcome
 from otlp.receivers import status, success
 from otlp.receivers.join import Broken
-from pipeline.errors import Overloaded, Rejected, TooLarge, Unavailable
+from pipeline.errors import Forbidden, Overloaded, Rejected, TooLarge, Unauthenticated, Unavailable
 from pipeline.signal import Signal
 
 
@@ -19,6 +19,8 @@ from pipeline.signal import Signal
     [
         (Rejected("bad"), StatusCode.INVALID_ARGUMENT, 400, None),
         (TooLarge("long"), StatusCode.RESOURCE_EXHAUSTED, 413, None),
+        (Unauthenticated("no key"), StatusCode.UNAUTHENTICATED, 401, None),
+        (Forbidden("not you"), StatusCode.PERMISSION_DENIED, 403, None),
         (Overloaded("full", retry_s=0), StatusCode.UNAVAILABLE, 503, 1),
         (Overloaded("full", retry_s=5), StatusCode.UNAVAILABLE, 503, 5),
         (Unavailable("down", retry_s=900), StatusCode.UNAVAILABLE, 503, 30),

@@ -7,7 +7,21 @@ from hypothesis import strategies as st
 
 from pipeline.envelope import Resource, Scope, find
 from pipeline.errors import Rejected
-from pipeline.plan import And, AttributeField, Column, Compare, Level, Not, Operator, Or
+from pipeline.plan import (
+    And,
+    AttributeField,
+    AttributeKeys,
+    Column,
+    Compare,
+    Exists,
+    Find,
+    Level,
+    Not,
+    OneOf,
+    Operator,
+    Or,
+    Search,
+)
 from pipeline.processors.condition import Rows
 from pipeline.schema import SCHEMAS
 from pipeline.signal import Signal
@@ -33,19 +47,35 @@ LISTS = st.lists(st.tuples(st.sampled_from(KEYS), STORED.map(encode)), max_size=
 NUMBERS = st.sampled_from([*INTS, *FLOATS])
 ANY = st.sampled_from(Operator)
 EQUALITY = st.sampled_from([Operator.EQUAL, Operator.NOT_EQUAL])
-FIELDS = st.builds(AttributeField, st.sampled_from(KEYS), st.sampled_from(Level))
+FIELDS = st.builds(AttributeField, st.sampled_from(KEYS), st.sampled_from(Level)) | st.builds(
+    AttributeKeys, st.sampled_from(["*", "a*", "s*.n*e", "*b"]), st.sampled_from(Level)
+)
 
 
 def compares(columns, how, values):
     return st.builds(Compare, st.sampled_from([Column(name) for name in columns]), how, values)
 
 
+def finds(fields):
+    within = st.sampled_from([Search.CONTAINS, Search.PHRASE])
+    texts = st.sampled_from(["x", "É", "7", "0.5", "ru"])
+    expressions = st.sampled_from(["^x$", "(?i)É", ".", "[0-9]+", "t.ue"])
+    return st.builds(Find, fields, within, texts) | st.builds(
+        Find, fields, st.just(Search.MATCH), expressions
+    )
+
+
 def conditions(*leaves):
     texts = compares(["service_name", "scope_name", "scope_version"], ANY, st.sampled_from(STRINGS))
     values = st.one_of(st.sampled_from(STRINGS), NUMBERS, st.booleans())
-    attribute = st.builds(Compare, FIELDS, ANY, values)
+    attribute = st.one_of(
+        st.builds(Compare, FIELDS, ANY, values),
+        st.builds(OneOf, FIELDS, st.lists(values, max_size=3).map(tuple)),
+        st.builds(Exists, FIELDS),
+    )
+    searched = FIELDS | st.sampled_from(["service_name", "scope_name"]).map(Column)
     return st.recursive(
-        st.one_of(*leaves, texts, attribute, attribute),
+        st.one_of(*leaves, texts, attribute, attribute, finds(searched)),
         lambda part: st.one_of(
             st.lists(part, max_size=3).map(lambda parts: And(tuple(parts))),
             st.lists(part, max_size=3).map(lambda parts: Or(tuple(parts))),
@@ -76,11 +106,14 @@ ROWS = {
 CONDITIONS = {
     Signal.TRACES: conditions(
         compares(["name", "status_message"], ANY, st.sampled_from(STRINGS)),
+        finds(st.sampled_from(["name", "status_message"]).map(Column)),
+        compares(["start_time_unix_nano"], ANY, NUMBERS),
         compares(["kind", "duration_ns"], ANY, NUMBERS),
         compares(["trace_id"], EQUALITY, IDS),
     ),
     Signal.LOGS: conditions(
         compares(["body", "severity_text"], ANY, st.sampled_from(STRINGS)),
+        finds(st.sampled_from(["body", "severity_text"]).map(Column)),
         compares(["severity_number"], ANY, NUMBERS),
         compares(["trace_id"], EQUALITY, IDS),
     ),
@@ -139,6 +172,9 @@ def test_kernels_say_what_plain_python_says(signal, data):
         (Compare(Column("severity_number"), Operator.EQUAL, float("nan")), "is no number"),
         (Compare(Column("attributes"), Operator.EQUAL, "1"), "cannot be compared"),
         ("a condition of tomorrow", "cannot be told"),
+        (Find(Column("severity_number"), Search.CONTAINS, "1"), "cannot be searched"),
+        (Find(Column("body"), Search.MATCH, "("), "no regular expression"),
+        (Find(Column("other"), Search.PHRASE, "x"), "no column other"),
     ],
 )
 def test_what_cannot_be_told_is_refused_even_of_no_rows(condition, fault):

@@ -12,6 +12,7 @@ from tests.golden.processors.rows import RECORDS, attributes, batch, resources
 TEXTS = [
     "a=x", "a!=x", "attributes.a>0", "resource.b=12", "level>=ERROR", 'service="x"',
     "a=x OR b=true", "NOT (a=x AND c!=1.5)", 'body=""', "`clé`<=1e16",
+    "a exists", "* contains X", "a in (x, 5)", 'b=~"^[0-9]"', "x OR a!~y",
 ]  # fmt: skip
 
 
@@ -58,6 +59,8 @@ def test_a_record_that_meets_a_condition_is_taken_out():
         ({"conditions": [1]}, "logs[0].filter.conditions[0]: must be a condition in quotes"),
         ({"conditions": ["a=b", "a="]}, "logs[0].filter.conditions[1]: line 1, column 3: "),
         ({"conditions": ["level=LOUD"]}, "conditions[0]: line 1, column 7: expected one of TRACE"),
+        ({"conditions": ["time>now-5m"]}, "column 6: expected a fixed time, found now-5m"),
+        ({"conditions": ['a=~"("']}, "column 4: expected a regular expression (RE2)"),
         ({"conditions": [""]}, "conditions[0]: must not be empty"),
         ({"conditions": ["a=b"], "error_mode": "ignore"}, "error_mode: is of the Collector's own"),
         ({"conditions": ["a=b"], "logs": {}}, "logs[0].filter.logs: is of the Collector's own"),

@@ -604,6 +604,24 @@ async def test_a_log_that_is_full_of_what_is_committed_has_room_again():
 
 
 @virtual
+async def test_a_log_that_took_the_place_of_the_committed_one_is_not_purged():
+    """Its first messages have the sequences of committed ones, and nobody has read them."""
+    bus, store = FragileBus(), Store()
+    empty = bus.copy()
+    store.open.clear()
+    await publish(bus, "a", "b")
+
+    async with running(bus, store, replay_window=0):
+        await until(lambda: store.attempts)
+        bus.restore(empty)
+        await publish(bus, "c", "d", "e")
+        store.open.set()
+        await settled(bus, store)
+
+    assert await store.words() == ["a", "b", "c", "d", "e"]
+
+
+@virtual
 async def test_a_log_that_was_full_when_it_was_copied_has_room_when_it_is_restored():
     bus, store = FragileBus(stream_bytes_max=4), Store()
     await publish(bus, *"abcd")

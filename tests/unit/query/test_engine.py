@@ -9,6 +9,8 @@ from pipeline.plan import Records, Trace, Traces
 from pipeline.signal import Signal
 from query.config import Config, Limits
 from query.engine import Engine
+from query.keys import KEPT_MAX, KEPT_S
+from query.language.parse import parse
 from query.wrong import Wrong
 from tests.support.sample_rows import SampleRows, log, span
 
@@ -100,6 +102,36 @@ async def test_cancelling_ends_the_query_and_makes_room():
     assert backend.closed == 1
     with pytest.raises(Wrong):
         await engine.run(records(limit=0))
+
+
+async def test_keys_are_asked_for_again_after_a_while():
+    now = [0.0]
+    backend = SampleRows({Signal.LOGS: [log("api", 1, attributes={"k": "x"})]})
+    engine = Engine(backend, Limits(), clock=lambda: now[0])
+    asked = []
+    for at in (0.0, KEPT_S - 1, KEPT_S, KEPT_S + 1):
+        now[0] = at
+        assert (await engine.check(parse("k=x"), Signal.LOGS, "a")).warnings == ()
+        asked.append(backend.keys_asked)
+
+    assert asked == [1, 1, 2, 2]
+
+
+async def test_the_keys_that_are_kept_are_bounded():
+    backend = SampleRows()
+    engine = Engine(backend, Limits())
+    for number in (*range(KEPT_MAX), 0):
+        await engine.check(parse(f"k{number}=x"), Signal.LOGS, f"t{number}")
+
+    assert backend.keys_asked == 2 * KEPT_MAX + 2
+
+
+async def test_what_asks_for_no_attribute_asks_for_no_keys():
+    backend = SampleRows()
+
+    await Engine(backend, Limits()).check(parse("level=ERROR timeout"), Signal.LOGS, "a")
+
+    assert backend.keys_asked == 0
 
 
 async def test_verdicts_of_the_backend_pass():

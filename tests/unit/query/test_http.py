@@ -8,11 +8,13 @@ from aiohttp.test_utils import TestClient, TestServer
 from structlog.testing import capture_logs
 
 from pipeline.errors import Overloaded, Rejected, TooLarge, Unavailable
+from pipeline.keyring import Access, Keyring
 from pipeline.plan import AttributeField, Compare, Operator, Records, Trace, Traces
 from pipeline.signal import Signal
 from query.api import answers, http
 from query.config import Limits
 from query.engine import Engine
+from tests.support.keys import WRITE, bearer, kept, ring
 from tests.support.sample_rows import SampleRows, log, point, span
 
 NOW = 1_767_225_600_123_456_789
@@ -55,7 +57,7 @@ async def client(backend):
         raise ValueError("secret of the house")
 
     app = web.Application(middlewares=[answers.errors])
-    app.add_routes(http.routes(Engine(backend, Limits(trace_spans_max=50)), now_ns=lambda: NOW))
+    app.add_routes(http.routes(Engine(backend, Limits(trace_spans_max=50)), Keyring(), lambda: NOW))
     app.add_routes([web.get("/fails", fails)])
     async with TestClient(TestServer(app)) as client:
         yield client
@@ -112,6 +114,24 @@ async def test_a_query_filters(client):
     assert [log["body"] for log in answer["logs"]] == ["newer"]
 
 
+async def test_an_attribute_that_is_nowhere_is_a_warning(client, backend):
+    answer = await fetch(client, "/v1/logs", q="sevice=api")
+
+    assert answer["logs"] == []
+    assert answer["warnings"] == ["no log has an attribute sevice; did you mean service?"]
+    await fetch(client, "/v1/logs", q="sevice=api")
+    assert backend.keys_asked == 2, "its key and all keys, once"
+
+
+async def test_a_text_is_no_number(client):
+    error = (await fetch(client, "/v1/traces", 400, q="service.name=x OR resource.*=5"))["error"]
+
+    assert error["message"].endswith(
+        'is text (seen: string), not the number 5: write resource.*="5"'
+    )
+    assert error["position"] == {"line": 1, "column": 30}
+
+
 async def test_the_line_of_the_readme(client):
     response = await client.get('/v1/logs?q=service_name="api"')
 
@@ -166,7 +186,7 @@ async def test_a_wrong_query_tells_its_place(client):
 
 
 @pytest.mark.parametrize(
-    "query", ["'; DROP TABLE logs; --", "%00", "\x00", "a='\x00", "\U0001f600"]
+    "query", ["'; DROP TABLE logs; --", "a=%00;", "\x00", "a='\x00", "\U0001f600"]
 )
 async def test_hostile_queries_are_mistakes_or_data(client, query):
     error = (await fetch(client, "/v1/logs", 400, q=query))["error"]
@@ -278,3 +298,24 @@ async def test_a_trace_takes_no_parameters(client):
         "message": "unknown parameter limit; there are none here",
         "parameter": "limit",
     }
+
+
+ROUTES = [route.path for route in http.routes(Engine(SampleRows({}), Limits()), Keyring())]
+
+
+@pytest.mark.parametrize("path", ROUTES)
+async def test_every_route_asks_for_a_key_that_may_read_and_plans_for_its_tenant(backend, path):
+    keyring = ring(kept("key-of-acme", Access.READ, tenant="acme"))
+    app = web.Application(middlewares=[answers.errors])
+    app.add_routes(http.routes(Engine(backend, Limits()), keyring))
+    url = path.replace("{trace_id}", TRACE.hex())
+    async with TestClient(TestServer(app)) as client:
+        for headers, status in [({}, 401), (bearer("x"), 401), (bearer(WRITE), 403)]:
+            async with client.get(url, headers=headers) as answer:
+                assert answer.status == status
+                assert list(await answer.json()) == ["error"]
+                assert (answer.headers.get("WWW-Authenticate") == "Bearer") is (status == 401)
+        assert backend.plans == []
+        headers = bearer("key-of-acme") | {"X-Scope-OrgID": "default"}
+        async with client.get(url, headers=headers):
+            assert [plan.tenant for plan in backend.plans] == ["acme"]

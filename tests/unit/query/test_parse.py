@@ -4,15 +4,20 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.plan import Operator
+from pipeline.plan import Operator, Search
 from query.language import literal, tree
-from query.language.parse import DEPTH_MAX, LENGTH_MAX, parse
+from query.language.parse import CONDITIONS_MAX, DEPTH_MAX, LENGTH_MAX, VALUES_MAX, parse
 from query.wrong import Place, WrongQuery
 
+PIECES = [
+    " ", "(", ")", ",", "=", "=~", "!~", "!=", "<", '"x y"', "'", "`a b`", "resource.", "a.*", "|",
+    " in ", " in (", " contains ", " exists", " not ", " and ", " OR ", "NOT ", "now-5m", "10MB",
+]  # fmt: skip
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-words = st.from_regex(r"[\w][\w.\-/:]{0,8}", fullmatch=True).filter(
-    lambda word: word.lower() not in ("and", "or", "not")
-)
+words = (
+    st.from_regex(r"[\w*][\w.\-/:*]{0,8}", fullmatch=True)
+    | st.sampled_from(["contains", "exists", "IN"])
+).filter(lambda word: word.lower() not in ("and", "or", "not"))
 names = st.one_of(
     words.filter(lambda word: not literal.kind(word)).map(tree.Name),
     st.builds(
@@ -23,7 +28,15 @@ names = st.one_of(
     ),
 )
 values = st.one_of(words.map(tree.Value), st.builds(tree.Value, texts, st.just(value=True)))
-comparisons = st.builds(tree.Comparison, names, st.sampled_from(Operator), values)
+leaves = st.one_of(
+    st.builds(tree.Comparison, names, st.sampled_from(Operator), values),
+    st.builds(tree.Matching, names, st.just(Search.MATCH), values, st.booleans()),
+    st.builds(tree.Matching, names, st.just(Search.CONTAINS), values),
+    st.builds(tree.Existence, names),
+    st.builds(tree.Membership, names, st.lists(values, min_size=1, max_size=3).map(tuple)),
+    st.builds(tree.Words, words),
+    st.builds(tree.Words, texts, st.just(value=True)),
+)
 
 
 def joined(inner):
@@ -31,7 +44,7 @@ def joined(inner):
     return st.one_of(inner.map(tree.Not), parts.map(tree.And), parts.map(tree.Or))
 
 
-queries = st.recursive(comparisons, joined, max_leaves=12).map(tree.Query)
+queries = st.recursive(leaves, joined, max_leaves=12).map(tree.Query)
 
 
 @pytest.mark.slow
@@ -43,7 +56,12 @@ def test_what_is_printed_reads_back_as_the_same_tree(query):
 
 
 @settings(deadline=None, max_examples=300)
-@given(st.text(st.sampled_from("ab01 =!<>()\"'`\\\n.|ANDORNOT\u00e9"), max_size=40))
+@given(
+    st.one_of(
+        st.text(st.sampled_from("ab01 =!<>~()\"'`\\\n.,*|ANDORNOTIN\u00e9"), max_size=40),
+        st.lists(st.sampled_from(PIECES), max_size=12).map("".join),
+    )
+)
 def test_any_text_is_a_tree_or_a_mistake_with_its_place(text):
     place = None
     try:
@@ -116,6 +134,35 @@ def test_parentheses_that_mean_nothing_are_no_depth():
 
 def test_a_message_repeats_only_the_start_of_what_was_found():
     with pytest.raises(WrongQuery) as mistake:
-        parse("a=1 " + "b" * 4000)
+        parse("a=1 " + "1" * 3000 + "=" + "b" * 1000)
 
     assert len(str(mistake.value)) < 150
+
+
+def test_the_number_of_conditions_is_bounded():
+    parse(" ".join(["a=1"] * CONDITIONS_MAX))
+
+    with pytest.raises(WrongQuery, match="column 201: a query has at most 50 conditions"):
+        parse(" ".join(["a=1"] * (CONDITIONS_MAX + 1)))
+
+
+def test_the_length_of_a_list_is_bounded():
+    parse(f"a in ({','.join('1' * VALUES_MAX)})")
+
+    with pytest.raises(WrongQuery, match="column 407: a list has at most 200 values"):
+        parse(f"a in ({','.join('1' * (VALUES_MAX + 1))})")
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("a b", "a AND b"),
+        ("a=1 NOT b OR c d", "(a=1 AND NOT b) OR (c AND d)"),
+        ("x not in (1)", "NOT x in (1)"),
+        ("x NOT contains y", "not (x CONTAINS y)"),
+        ("x not exists", "NOT x exists"),
+        ("x not y", "x AND NOT y"),
+    ],
+)
+def test_short_forms(text, same):
+    assert parse(text) == parse(same)

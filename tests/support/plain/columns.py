@@ -7,8 +7,8 @@ from typing import Any, Final, Protocol, TypeAlias
 import pyarrow as pa
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
-from otlp.codec.attributes import read_value
 from pipeline.schema import ATTRIBUTE, ATTRIBUTES, TEXT
+from tests.support.plain.attributes import read_value
 
 Readers: TypeAlias = Mapping[str, Callable[[Any], Any]]
 """For each column what it holds of a record."""

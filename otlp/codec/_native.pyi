@@ -1,0 +1,28 @@
+"""The codec on the wire bytes: no Python objects, and no GIL while a larger payload is read.
+
+Signals are numbers: 0 traces, 1 logs, 2 metrics. Rules are numbers too: places in `rules.RULES`.
+
+Nothing is said about bytes that are no request, or whose form is one that protobuf allows and no
+sender makes (a field that holds one message comes twice, so that protobuf merges the two): the
+answer is None, and `request.canonical` tells the two apart.
+"""
+
+def check(signal: int, payload: bytes) -> tuple[int, bytes] | None:
+    """Return the number of records and, unless all are valid, the rule that each breaks or 0."""
+
+class Batch:
+    """Records of many requests as Arrow columns; RuntimeError when two threads use it at once."""
+
+    def __new__(cls, signal: int, past_ns: int, future_ns: int) -> Batch: ...
+    def append(
+        self, payload: bytes, sequence: int, arrived_ns: int, expected: int
+    ) -> tuple[int, int, int] | None:
+        """
+        Return the number of records, the first refused one (from 1, or 0) and the rule it breaks.
+
+        The records were added if none is refused and as many as expected; else nothing was.
+        Raises OverflowError when a column would hold more than 2 GiB; nothing was added then.
+        """
+
+    def finish(self) -> int:
+        """Return the address of an ArrowArray that the caller imports at once; start anew."""

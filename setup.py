@@ -1,0 +1,49 @@
+"""What pyproject.toml cannot say: the extension of the OTLP codec.
+
+Everything else about the package stands in pyproject.toml.
+"""
+
+import platform
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError, PlatformError
+
+NATIVE = Path("otlp/codec/native")
+MISSING = """
+Aura's OTLP codec is C++17 and needs a compiler that knows it (g++ 11 or clang 14, or newer):
+on Debian and Ubuntu `apt install g++`, on Fedora `dnf install gcc-c++`, on macOS
+`xcode-select --install`. What the compiler said stands above."""
+
+
+class Build(build_ext):
+    """Compiles, or says what is missing."""
+
+    def build_extension(self, ext: Extension) -> None:
+        """Compile the extension."""
+        try:
+            super().build_extension(ext)
+        except (CompileError, PlatformError) as error:
+            raise SystemExit(f"{error}\n{MISSING}") from error
+
+
+arguments = ["-std=c++17", "-O3", "-fvisibility=hidden", "-Wall", "-Wextra"]
+if platform.system() == "Darwin":
+    # The first with std::to_chars for a double.
+    arguments.append("-mmacosx-version-min=13.3")
+
+setup(
+    ext_modules=[
+        Extension(
+            "otlp.codec._native",
+            sources=[str(NATIVE / "module.cpp")],
+            depends=sorted(str(path) for path in NATIVE.glob("*.hpp")),
+            extra_compile_args=arguments,
+            language="c++",
+            py_limited_api=True,
+        )
+    ],
+    cmdclass={"build_ext": Build},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+)

@@ -1,0 +1,103 @@
+"""Questions by a seed: from the grammar of the language, and then broken."""
+
+from random import Random
+from urllib.parse import quote, quote_plus
+
+from tests.fuzz import chance as odd
+from tests.fuzz.surface import ATTRIBUTES, FIELDS, OPERATORS, SIGNALS, WORDS
+
+VALUES = (
+    "ERROR", "info", "ok", "true", "false", "7", "-1.5e3", "500ms", "1m30s", "gauge", "delta",
+    "server", '"a b"', "'x'", "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "/healthz",
+    "1e999", "9" * 40, '""', '"\\u0041"', '"\\ud800"', "99999999999999999h", "null",
+)  # fmt: skip
+TIMES = (
+    "", "0", "now", "now-15m", "now+1h", "now-99999999d", "now-1", "1790000000", "1790000000.5",
+    "1790000000000000000", "2026-09-21T10:00:00Z", "2026-09-21T10:00:00.123456789+02:00", "-1",
+    "2026-13-01T00:00:00Z", "9999-12-31T23:59:59Z", "1e9", "9" * 30, "0.0000000001", "٣", "nan",
+    "2262-04-11T23:47:16.854775807Z", "0001-01-01T00:00:00Z", "2026-09-21T10:00:00+99:99",
+)  # fmt: skip
+LIMITS = ("", "1", "7", "10000", "10001", "0", "-1", "1.5", "1_0", "٣", "9" * 40, "x", " 5 ")
+
+
+def condition(chance: Random, signal: str, depth: int) -> str:
+    """Return a text of the language; most are valid."""
+    draw = chance.random()
+    if depth and draw < 0.35:
+        joint = chance.choice((" AND ", " OR ", " and ", "\nor\t"))
+        parts = (condition(chance, signal, depth - 1) for _ in range(chance.randint(2, 4)))
+        return joint.join(parts)
+    if depth and draw < 0.5:
+        return f"NOT {condition(chance, signal, depth - 1)}"
+    if depth and draw < 0.65:
+        return f"({condition(chance, signal, depth - 1)})"
+    field = chance.choice(FIELDS[signal] + ATTRIBUTES)
+    return f"{field}{chance.choice(OPERATORS)}{_value(chance)}"
+
+
+def _value(chance: Random) -> str:
+    if chance.random() < 0.8:
+        return chance.choice(VALUES)
+    return f'"{odd.text(chance)}"' if chance.random() < 0.5 else str(odd.integer(chance))
+
+
+def query(chance: Random, signal: str) -> str:
+    """Return a query: of the grammar, such a one with damage, or a heap of its tokens."""
+    draw = chance.random()
+    if draw < 0.55:
+        return condition(chance, signal, chance.randint(0, 4))
+    if draw < 0.75:
+        whole = condition(chance, signal, 3)
+        at = chance.randint(0, len(whole))
+        return whole[:at] + odd.text(chance, 3) + whole[at + chance.randint(0, 3) :]
+    if draw < 0.9:
+        words = (*WORDS, *OPERATORS, "(", ")", "|", "*", *VALUES, *FIELDS[signal])
+        return " ".join(chance.choice(words) for _ in range(chance.randint(1, 40)))
+    depth = chance.choice((10, 63, 65, 300, 1500))
+    return chance.choice(("(" * depth + "a=1" + ")" * depth, "NOT " * depth + "a=1",
+                          " AND ".join(["a=1"] * depth), " OR ".join(["level=ERROR"] * depth),
+                          odd.text(chance, 200)))  # fmt: skip
+
+
+def string(chance: Random, signal: str) -> str:
+    """Return a query string for a list, with its question mark; sometimes with too much in it."""
+    pairs = []
+    if chance.random() < 0.8:
+        pairs.append(("q", query(chance, signal)))
+    if chance.random() < 0.6:
+        pairs.append(("start", chance.choice(TIMES)))
+    if chance.random() < 0.4:
+        pairs.append(("end", chance.choice(TIMES)))
+    if chance.random() < 0.4:
+        pairs.append(("limit", chance.choice(LIMITS)))
+    if chance.random() < 0.1:
+        pairs.append((odd.text(chance, 6), odd.text(chance, 6)))
+    if pairs and chance.random() < 0.1:
+        pairs.append(chance.choice(pairs))
+    escape = chance.choice((quote, quote_plus))
+    written = "&".join(f"{escape(key)}={escape(value)}" for key, value in pairs)
+    if chance.random() < 0.08:
+        broken = ("%", "%ff", "%zz", "&&&=", ";", "?", "%00", "+", "q=%ed%a0%80")
+        written += "&" + chance.choice(broken)
+    return "?" + written
+
+
+def trace(chance: Random) -> str:
+    """Return what follows /v1/traces/."""
+    usual = (
+        "0af7651916cd43dd8448eb211c80319c",
+        "0" * 32,
+        "f" * 32,
+        "abc",
+        "",
+        "..",
+        "%2e%2e",
+        "a/b",
+    )
+    if chance.random() < 0.7:
+        return chance.choice(usual)
+    return quote(odd.text(chance), safe="") if chance.random() < 0.7 else chance.randbytes(16).hex()
+
+
+def signal(chance: Random) -> str:
+    return chance.choice(SIGNALS)

@@ -1,0 +1,76 @@
+"""The surface that is attacked, in one table: a new route or operator is added here."""
+
+from dataclasses import dataclass
+
+from query.language.fields import COLUMNS
+
+
+@dataclass(frozen=True)
+class Door:
+    """A listener: the setting of its address and how it tells what went wrong."""
+
+    setting: str
+    form: str
+
+
+@dataclass(frozen=True)
+class Route:
+    """A path of a door, and what is sent there: `otlp`, `plain`, `question`, `trace` or `none`."""
+
+    door: Door
+    method: str
+    path: str
+    takes: str
+
+
+OTLP = Door("ingestor.http", "status")
+API = Door("ingestor.api", "told")
+QUERY = Door("query.listen", "error")
+GRPC = Door("ingestor.grpc", "none")
+DOORS = (OTLP, API, QUERY)
+
+SIGNALS = ("logs", "traces", "metrics")
+PROBES = ("/healthz", "/readyz", "/metrics")
+ROUTES = (
+    *(Route(OTLP, "POST", f"/v1/{signal}", "otlp") for signal in SIGNALS),
+    *(Route(API, "POST", f"/v1/{signal}", "plain") for signal in SIGNALS),
+    *(Route(QUERY, "GET", f"/v1/{signal}", "question") for signal in SIGNALS),
+    Route(QUERY, "GET", "/v1/traces/", "trace"),
+    *(Route(door, "GET", path, "none") for door in (API, QUERY) for path in PROBES),
+)
+NOWHERE = ("/", "/v1", "/v1/profiles", "/v1/logs/more", "/%2e%2e/etc/passwd", "/v1//logs", "*")
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT", "BREW")
+PROTOBUF, JSON = "application/x-protobuf", "application/json"
+MEDIA_TYPES = (
+    PROTOBUF,
+    JSON,
+    "application/json; charset=utf-16",
+    "APPLICATION/JSON",
+    "application/x-www-form-urlencoded",
+    "application/x-ndjson",
+    "multipart/form-data; boundary=x",
+    "text/plain",
+    "text/html",
+    "",
+    ";",
+    "application/json,application/x-protobuf",
+    "x" * 300,
+)
+ENCODINGS = (
+    "",
+    "identity",
+    "gzip",
+    "x-gzip",
+    "deflate",
+    "zlib",
+    "zstd",
+    "br",
+    "gzip, gzip",
+    "GZIP",
+)
+
+FIELDS = {str(signal): tuple(columns) for signal, columns in COLUMNS.items()}
+ATTRIBUTES = ("user.id", "http.route", "resource.k8s.pod.name", "scope.name", "`odd key`", "label")
+OPERATORS = ("=", "!=", "<", "<=", ">", ">=")
+WORDS = ("AND", "OR", "NOT", "and", "or", "not")

@@ -1,0 +1,42 @@
+"""What a process holds, seen from outside: memory, files, sockets, and what it wrote to its log."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+OUTCRY = re.compile("Traceback|Unclosed|was destroyed|never awaited|never retrieved|internal error"
+                    "|unhandled error|by a bug")  # fmt: skip
+"""What a log holds of a bug, and of nothing else."""
+
+
+@dataclass(frozen=True)
+class Holds:
+    """What a process holds at a moment."""
+
+    resident_mib: int
+    files: int
+    sockets: int
+    threads: int
+
+
+def holds(pid: int) -> Holds:
+    """Return what the process holds now."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    resident_kib, threads = (
+        int(status.split(name)[1].split()[0]) for name in ("VmRSS:", "Threads:")
+    )
+    links = []
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            links.append(str(link.readlink()))
+        except FileNotFoundError:
+            continue  # closed meanwhile
+    sockets = sum(link.startswith("socket:") for link in links)
+    return Holds(resident_kib >> 10, len(links) - sockets, sockets, threads)
+
+
+def outcries(log: Path) -> list[str]:
+    """Return the first lines of a log that tell of a bug, each with what follows."""
+    lines = log.read_text(errors="replace").splitlines()
+    places = [number for number, line in enumerate(lines) if OUTCRY.search(line)]
+    return ["\n".join(lines[place : place + 30])[:6000] for place in places[:3]]

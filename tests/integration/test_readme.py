@@ -1,0 +1,154 @@
+"""Each sample of README.md does what it says, against a real Aura."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.aura_process import ROOT, Aura, poll
+from tests.support.readme import Block, blocks, questions
+
+pytestmark = pytest.mark.slow
+
+PEERS = ROOT / "build" / "peers"
+"""Where `make peers` leaves what the languages need, each in a folder of its name."""
+PATIENCE_S = 120
+
+
+@pytest.fixture(scope="module")
+def aura(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aura]:
+    with Aura(tmp_path_factory.mktemp("aura")) as started:
+        yield started
+
+
+def run(*command: str, cwd: Path, **environment: str) -> str:
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=os.environ | environment,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_every_block_is_run_or_checked():
+    known = {"sh", "json", "yaml", *SAMPLES}
+    assert {block.language for block in blocks()} == known
+    assert len(questions()) >= 6
+
+
+def test_the_commands_of_make_exist():
+    (block,) = [block for block in blocks() if block.text.startswith("make ")]
+    for line in block.text.splitlines():
+        run(*line.partition("#")[0].split(), "--dry-run", cwd=ROOT)
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+def test_curl(aura: Aura, tmp_path: Path):
+    """What is sent is taken, and what is looked up is found as it is shown."""
+    found = blocks()
+    for block, shown in zip(found, [*found[1:], Block("", "")], strict=True):
+        if block.language == "python":  # sends what is looked up below
+            python(block.at(aura.ports), tmp_path)
+        if block.language != "sh" or "curl" not in block.text:
+            continue
+        script = block.at(aura.ports).replace("curl ", "curl -sS --fail-with-body ")
+
+        def output(script: str = script) -> str:
+            return run("sh", "-euc", script, cwd=tmp_path)
+
+        if shown.language == "json":
+            wanted = json.loads(shown.text)
+            poll(lambda wanted=wanted: holds(wanted, json.loads(output())), 10, block.text)
+        elif "8081" in block.text:
+            poll(lambda: (out := attempt(output)) and "[]" not in out.splitlines()[0], 10)
+        else:
+            told = output()
+            assert "accepted" in told or told == "{}"
+            assert '"refused": 0' in told or "refused" not in told
+
+
+def attempt(output: Callable[[], str]) -> str:
+    """Return the output, or nothing as long as what is asked for is not there."""
+    try:
+        return output()
+    except AssertionError:
+        return ""
+
+
+def holds(wanted: Any, told: Any) -> bool:
+    """Tell whether what is shown is in what was told, which may have more members."""
+    if isinstance(wanted, dict):
+        return all(key in told and holds(value, told[key]) for key, value in wanted.items())
+    if isinstance(wanted, list):
+        return len(wanted) <= len(told) and all(map(holds, wanted, told))
+    return wanted == told
+
+
+@pytest.mark.parametrize(("signal", "query"), questions())
+def test_questions(aura: Aura, signal: str, query: str):
+    assert signal in aura.ask(f"/v1/{signal}", q=query)
+
+
+def test_settings(tmp_path: Path):
+    for number, block in enumerate(block for block in blocks() if block.language == "yaml"):
+        (tmp_path / f"{number}.yaml").write_text(block.text)
+        command = (sys.executable, "-m", "aura", "check", f"{number}.yaml")
+        assert run(*command, cwd=tmp_path, PYTHONPATH=str(ROOT)) == f"{number}.yaml: ok\n"
+
+
+def python(text: str, folder: Path) -> None:
+    run(sys.executable, "-c", text, cwd=folder)
+
+
+def javascript(text: str, folder: Path) -> None:
+    (folder / "node_modules").symlink_to(PEERS / "javascript" / "node_modules")
+    (folder / "shop.mjs").write_text(text)
+    run("node", "shop.mjs", cwd=folder)
+
+
+def go(text: str, folder: Path) -> None:
+    for name in ("go.mod", "go.sum"):
+        shutil.copy(ROOT / "tests" / "clients" / "go" / name, folder)
+    (folder / "main.go").write_text(text)
+    run("go", "run", "-mod=mod", ".", cwd=folder, GOPROXY="off", GOFLAGS="")
+
+
+def java(text: str, folder: Path) -> None:
+    (folder / "Shop.java").write_text(text)
+    run("java", "-cp", f"{PEERS}/java/lib/*", "Shop.java", cwd=folder)
+
+
+def rust(text: str, folder: Path) -> None:
+    project = PEERS / "rust"
+    (project / "src" / "main.rs").write_text(text)
+    run("cargo", "run", "--quiet", "--offline", cwd=project)
+
+
+SAMPLES: dict[str, Callable[[str, Path], None]] = {
+    "python": python,
+    "javascript": javascript,
+    "go": go,
+    "java": java,
+    "rust": rust,
+}
+
+
+@pytest.mark.parametrize("language", SAMPLES)
+def test_languages(aura: Aura, tmp_path: Path, language: str):
+    if language != "python" and not (PEERS / language).exists():
+        pytest.skip(f"make peers has not built {language}")
+    (block,) = [block for block in blocks() if block.language == language]
+    SAMPLES[language](block.at(aura.ports), tmp_path)
+    query = f'service_name="shop-{language}" AND name=checkout AND user.id=42'
+    poll(lambda: aura.ask("/v1/traces", q=query)["traces"], 10, query)
