@@ -20,6 +20,7 @@ from storage.compile import clickhouse as compiled
 from storage.compile.clickhouse import Statement
 from storage.config import StorageConfig
 from storage.connection import READING, Connection, fetch, kill
+from storage.fence import Fence
 from storage.target import Target
 from storage.verdicts import asking, lacks_database, opening, writing
 
@@ -53,9 +54,9 @@ class ClickHouse:
 
     async def recover(self, signal: Signal, partition: int) -> Recovery:
         """Look up the newest commit record and what lies above it."""
-        connection, _ = self._writer(signal, partition)
+        connection, writer = self._writer(signal, partition)
         with writing():
-            return await connection.run(lambda client: committer.recover(client, signal, partition))
+            return await connection.run(lambda client: writer.recover(client, signal, partition))
 
     async def history(
         self, signal: Signal, partition: int, first: int, last: int
@@ -140,10 +141,9 @@ class ClickHouse:
         """Return the connection of a log: one, so that its operations come one after the other."""
         found = self._writers.get((signal, partition))
         if found is None:
-            found = (
-                self._connect(f"writer-{signal}-{partition}"),
-                Committer(self._config.retention.keep_s),
-            )
+            fence = Fence(signal, partition) if self._target.server else None
+            writer = Committer(self._config.retention.keep_s, fence)
+            found = self._connect(f"writer-{signal}-{partition}"), writer
             self._writers[signal, partition] = found
         return found
 

@@ -6,8 +6,7 @@ start `present` looks up which (table, epoch, day, sequence) are there, and the 
 out. Lists are written first: they may be written again without harm, and nothing may refer to a
 text or series that is not there.
 
-A server may still work on an insert whose connection broke. `recover` ends those of its log before
-it looks; one that has not even reached the server is known again by its token when it does.
+On a server a killed commit may even be under way still, or on its way: see `storage/fence.py`.
 """
 
 from collections import OrderedDict
@@ -21,7 +20,7 @@ from clickhouse_connect.driver.client import Client
 from pipeline.ports import Commit, Counts, Group, Recovery
 from pipeline.signal import Signal
 from storage import lists
-from storage.connection import kill
+from storage.fence import Fence, insert
 from storage.tables import (
     DAY_NS,
     RECORD_TABLES,
@@ -36,10 +35,6 @@ from storage.tables import (
 Present = Mapping[tuple[str, int], frozenset[tuple[int, int]]]
 """By table and epoch: the (day, sequence) that an unfinished commit left."""
 
-_INSERT: Final = {
-    "async_insert": "0",
-    "max_partitions_per_insert_block": "0",  # the door bounds the days that a group can touch
-}
 _COMMIT: Final = (
     "epoch",
     "first",
@@ -76,10 +71,15 @@ class Known:
 
 
 class Committer:
-    """Writes the groups of one log; used from one thread."""
+    """
+    Writes the groups of one log; used from one thread.
 
-    def __init__(self, keep: Keep, known_max: int = 200_000) -> None:
+    Without a fence what is written ends with the process, as in chdb.
+    """
+
+    def __init__(self, keep: Keep, fence: Fence | None = None, known_max: int = 200_000) -> None:
         self._keep = keep
+        self._fence = fence
         self._known = Known(known_max)
 
     def commit(self, client: Client, group: Group, recovery: Recovery) -> None:
@@ -88,9 +88,6 @@ class Committer:
             return
         epoch = group.commit.epoch
         present: Present = recovery.present or {}
-        comment = _comment(group.signal, group.partition)
-        token = f"{comment}/{epoch}/{group.commit.first}-{group.commit.last}"
-        once = _INSERT | {"log_comment": comment, "insert_deduplication_token": token}
         tables = joined(
             [record_tables(batch, epoch, group.partition, self._keep) for batch in group.batches]
         )
@@ -99,8 +96,19 @@ class Committer:
         for name in RECORD_TABLES[group.signal]:
             if name in tables:
                 rows = absent(tables[name], present.get((name, epoch), frozenset()))
-                insert(client, name, rows, once)
-        insert(client, "commits", record(group), once)
+                self._insert(client, name, rows)
+        self._insert(client, "commits", record(group))
+
+    def recover(self, client: Client, signal: Signal, partition: int) -> Recovery:
+        """Look up the newest commit record and what an unfinished commit left above it."""
+        if self._fence:
+            self._fence.take(client)
+        last = newest(client, signal, partition)
+        return Recovery(last, present(client, signal, partition, last))
+
+    def _insert(self, client: Client, table: str, rows: pa.Table) -> None:
+        """Insert what must not be there twice."""
+        (self._fence.insert if self._fence else insert)(client, table, rows)
 
     def _write_lists(self, client: Client, signal: Signal, tables: Tables) -> None:
         if signal is Signal.METRICS:
@@ -126,19 +134,6 @@ class Committer:
         if chosen:
             insert(client, table, rows.take(pa.array(chosen)))
             self._known.add(fresh)
-
-
-def insert(
-    client: Client, table: str, rows: pa.Table, settings: Mapping[str, str] = _INSERT
-) -> None:
-    """Insert rows as one block, so that each day's rows are there whole or not at all."""
-    if len(rows):
-        client.insert_arrow(table, rows.combine_chunks(), settings=dict(settings))
-
-
-def _comment(signal: Signal, partition: int) -> str:
-    """Name a log in the server's list of what runs."""
-    return f"aura/{signal.value}/{partition}"
 
 
 def absent(rows: pa.Table, present: frozenset[tuple[int, int]]) -> pa.Table:
@@ -175,17 +170,6 @@ _COUNTS: Final = pa.list_(
         ]
     )
 )
-
-
-def recover(client: Client, signal: Signal, partition: int) -> Recovery:
-    """
-    Look up the newest commit record of a log and what an unfinished commit left above it.
-
-    What still runs of that commit is ended first, and waited for.
-    """
-    kill(client, _comment(signal, partition), "SYNC")
-    last = newest(client, signal, partition)
-    return Recovery(last, present(client, signal, partition, last))
 
 
 def newest(client: Client, signal: Signal, partition: int) -> Commit | None:

@@ -26,7 +26,7 @@ from storage.config import StorageConfig
 from storage.connection import Connection
 from storage.memory import MemoryStore
 from storage.target import Target
-from tests.support.clickhouse_server import ClickHouseServer
+from tests.support.clickhouse.server import ClickHouseServer
 from tests.support.otlp_strategies import records
 
 NOW = (time.time_ns() // DAY_NS) * DAY_NS + DAY_NS // 2

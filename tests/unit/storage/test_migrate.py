@@ -16,7 +16,6 @@ from storage.series import SERIES_COLUMNS
 from storage.tables import RECORD_TABLES
 from tests.support.stores import CONFIG, Rig, database
 
-TWICE = r"((CREATE TABLE|ALTER TABLE .*) IF NOT EXISTS|ALTER TABLE \w+\s+MODIFY SETTING)"
 NAMES = [one.label for one in migrations()]
 
 
@@ -51,7 +50,7 @@ def test_files_are_numbered_without_a_gap():
 def test_every_statement_may_be_run_twice():
     for one in migrations():
         for statement in one.statements:
-            assert re.match(rf"{TWICE} ", statement), statement
+            assert re.match(r"(CREATE TABLE|ALTER TABLE .*) IF NOT EXISTS ", statement), statement
 
 
 def test_a_file_is_split_at_the_semicolons_that_end_a_line():

@@ -39,7 +39,7 @@ class ClickHouseServer:
         """Start the process, and return before it listens."""
         settings = json.dumps({**self._settings, "port": self.port})
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.clickhouse_process", settings],
+            [sys.executable, "-m", "tests.support.clickhouse.process", settings],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE,
@@ -66,7 +66,7 @@ class ClickHouseServer:
         return f"{scheme}://{user + '@' if user else ''}127.0.0.1:{self.port}/{rest}"
 
     def fault(self, how: str, **fault: Any) -> None:
-        """Break a statement: see `clickhouse_process.Fault`."""
+        """Break a statement: see `faults.Fault`."""
         self._obey({"fault": {"how": how, **fault}})
 
     def clear(self) -> None:
@@ -85,9 +85,10 @@ class ClickHouseServer:
         return found
 
     @property
-    def late(self) -> int:
-        """How many late inserts have not been executed."""
-        return int(self._obey({})["late"])
+    def late(self) -> list[str]:
+        """What became of the late and slow inserts: `stored`, an error, empty while they wait."""
+        found: list[str] = self._obey({})["late"]
+        return found
 
     def _obey(self, order: dict[str, Any]) -> Any:
         assert self._process is not None
