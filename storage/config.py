@@ -50,7 +50,7 @@ class StorageConfig(BaseModel):
 
     url: str = Field(
         "",
-        pattern=r"^$|^chdb://|^clickhouses?://|^memory://$",
+        pattern=r"^$|^chdb://|^clickhouses?://|^https?://|^memory://$",
         description="Empty: chdb in the data folder; or chdb:///path, "
         "clickhouse://user:password@host:8123/database (clickhouses: TLS; "
         "?option=value: see ARCHITECTURE.md)",

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 from urllib3.exceptions import HTTPError
 
 from storage.target import Target
@@ -81,6 +81,26 @@ class Connection:
                 client.close()
 
 
+def rows(
+    client: Client, sql: str, parameters: Mapping[str, Any] | None = None
+) -> list[tuple[Any, ...]]:
+    """
+    Return the whole result of a look-up; an answer that broke off is an OperationalError.
+
+    The driver's own `query` takes an answer whose connection broke in its headers for an empty one.
+    """
+    whole = client.raw_query(
+        f"{sql}\nSETTINGS output_format_arrow_string_as_string = 1",
+        parameters=dict(parameters or {}),
+        fmt="Arrow",
+    )
+    try:
+        table = pa.ipc.open_file(whole).read_all()
+    except pa.ArrowInvalid as error:
+        raise OperationalError(f"the answer broke off: {error}") from error
+    return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+
 def fetch(client: Client, sql: str, parameters: Mapping[str, Any], comment: str) -> pa.Table:
     """Run a query that `kill` knows by its comment; return its rows, strings as strings."""
     whole = client.raw_query(
@@ -92,8 +112,13 @@ def fetch(client: Client, sql: str, parameters: Mapping[str, Any], comment: str)
 
 def kill(client: Client, comment: str, how: str = "ASYNC") -> None:
     """End the statements that run in this database with this `log_comment`, if any do."""
-    client.command(
-        "KILL QUERY WHERE current_database = currentDatabase() "
-        f"AND Settings['log_comment'] = {{comment:String}} {how}",
-        parameters={"comment": comment},
-    )
+    client.command(f"KILL QUERY WHERE {_ours(comment)} {how}")
+
+
+def running(comment: str) -> str:
+    """Return the question how many statements run in this database with this `log_comment`."""
+    return f"SELECT count() FROM system.processes WHERE {_ours(comment)}"  # noqa: S608 - our text
+
+
+def _ours(comment: str) -> str:
+    return f"current_database = currentDatabase() AND Settings['log_comment'] = '{comment}'"

@@ -11,9 +11,11 @@ from typing import Any, Final
 
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import OperationalError
+from clickhouse_connect.driver.summary import QuerySummary
 
 from pipeline.signal import Signal
-from storage.connection import kill
+from storage.connection import kill, rows, running
 
 INSERT: Final = {
     "async_insert": "0",
@@ -37,27 +39,31 @@ class Fence:
 
     def take(self, client: Client) -> None:
         """Shut everyone else's inserts out, and this one's earlier ones; return when none runs."""
-        highest = client.command(f"SELECT max(token) FROM fences WHERE {self._log}")  # noqa: S608
-        self._token = int(str(highest)) + 1 + randbelow(_STEP)
+        newest = f"SELECT max(token) FROM fences WHERE {self._log}"  # noqa: S608 - our own names
+        ((highest,),) = rows(client, newest)
+        self._token = highest + 1 + randbelow(_STEP)
         row = f"('{self._signal}', {self._partition}, {self._token})"
         client.command(f"INSERT INTO fences (signal, partition, token) VALUES {row}")  # noqa: S608
         kill(client, self._comment, "SYNC")
+        found = rows(client, f"SELECT ({newest}) AS token, ({running(self._comment)}) AS running")
+        if found != [(self._token, 0)]:
+            raise OperationalError(f"the fence of {self._comment} was not taken: {found}")
 
-    def insert(self, client: Client, table: str, rows: pa.Table) -> None:
+    def insert(self, client: Client, table: str, block: pa.Table) -> None:
         """Insert rows as one block; the server fails it when the fence was taken since."""
-        if len(rows):
+        if len(block):
             settings = INSERT | {"log_comment": self._comment}
-            body: Any = self._body(client, table, rows.combine_chunks())
-            client.raw_insert("", insert_block=body, settings=settings)  # the body names the table
+            body: Any = self._body(client, table, block.combine_chunks())
+            _checked(client.raw_insert("", insert_block=body, settings=settings))
 
-    def _body(self, client: Client, table: str, rows: pa.Table) -> memoryview:
+    def _body(self, client: Client, table: str, block: pa.Table) -> memoryview:
         """Return the statement and its rows: a view, for the driver repeats what is bytes."""
         sink = pa.BufferOutputStream()
-        sink.write(self._statement(client, table, rows.column_names).encode())
+        sink.write(self._statement(client, table, block.column_names).encode())
         codec: Any = client.write_compression or None
         options = pa.ipc.IpcWriteOptions(compression=codec)
-        with pa.ipc.new_stream(sink, rows.schema, options=options) as writer:
-            writer.write_table(rows)
+        with pa.ipc.new_stream(sink, block.schema, options=options) as writer:
+            writer.write_table(block)
         return memoryview(sink.getvalue())
 
     def _statement(self, client: Client, table: str, names: list[str]) -> str:
@@ -74,19 +80,27 @@ class Fence:
         )
 
 
-def insert(client: Client, table: str, rows: pa.Table) -> None:
+def insert(client: Client, table: str, block: pa.Table) -> None:
     """Insert rows as one block, so that each day's rows are there whole or not at all."""
-    if len(rows):
-        client.insert_arrow(table, rows.combine_chunks(), settings=dict(INSERT))
+    if len(block):
+        _checked(client.insert_arrow(table, block.combine_chunks(), settings=dict(INSERT)))
+
+
+def _checked(summary: QuerySummary) -> None:
+    """See that it was done: a connection that breaks between headers looks like the end of them."""
+    if "written_rows" not in summary.summary:
+        raise OperationalError("the answer to an insert broke off")
 
 
 def _types(client: Client, table: str) -> dict[str, str]:
-    found = client.query(
-        "SELECT name, type FROM system.columns "
-        "WHERE database = currentDatabase() AND table = {table:String}",
-        parameters={"table": table},
+    return dict(
+        rows(
+            client,
+            "SELECT name, type FROM system.columns "
+            "WHERE database = currentDatabase() AND table = {table:String}",
+            {"table": table},
+        )
     )
-    return {str(name): str(kind) for name, kind in found.result_rows}
 
 
 def _quoted(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import Final
 from clickhouse_connect.driver.client import Client
 
 from pipeline.errors import Setup
+from storage.connection import rows
 from storage.target import Target
 
 _TABLE: Final = """CREATE TABLE IF NOT EXISTS migrations (
@@ -61,10 +62,10 @@ def pending(client: Client) -> list[Migration]:
     not known could damage it.
     """
     known = migrations()
-    if not int(str(client.command("EXISTS TABLE migrations"))):
+    table = "FROM system.tables WHERE database = currentDatabase() AND name = 'migrations'"
+    if rows(client, f"SELECT count() {table}") == [(0,)]:
         return known
-    rows = client.query("SELECT DISTINCT number FROM migrations").result_rows
-    applied = {int(row[0]) for row in rows}
+    applied = {number for (number,) in rows(client, "SELECT DISTINCT number FROM migrations")}
     newest = max((one.number for one in known), default=0)
     if max(applied, default=0) > newest:
         raise Setup(

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import OperationalError
 from clickhouse_connect.driver.httpclient import HttpClient
 from urllib3 import Timeout
 
@@ -64,8 +65,9 @@ class Target:
         """
         Read `clickhouse://user:password@host:port/database?option=value` or `chdb:///path`.
 
-        `user` and `password` are those that the URL does not have. Raises ValueError, without any
-        secret in it.
+        `clickhouses` is the same with TLS; `http` and `https` are other names of the two. `user`
+        and `password` are those that the URL does not have. Raises ValueError, without any secret
+        in it.
         """
         if url.startswith("chdb:"):
             # Only what stands behind the last "?" is no path: folders may have any name.
@@ -98,20 +100,10 @@ class Target:
         if self.server is None:
             return self._embedded(dict(settings or {}))
         server = self.server
-        client = clickhouse_connect.get_client(
-            interface="https" if server.secure else "http",
-            host=server.host,
-            port=server.port,
-            username=server.user,
-            password=server.password,
-            database=self.database,
-            settings={**server.settings, **(settings or {})},
-            connect_timeout=server.connect_s,
-            send_receive_timeout=GREETING_S,
-            autogenerate_session_id=False,  # a session would lock out a second request
-            dedicated_pool=True,
-            **server.options,
-        )
+        try:
+            client = self._greet(server, {**server.settings, **(settings or {})})
+        except (ValueError, IndexError) as error:
+            raise OperationalError(f"its greeting broke off: {error}") from error
         if isinstance(client, HttpClient):
             answer_s = min(answer_s or server.answer_s, server.answer_s)
             client.timeout = Timeout(connect=server.connect_s, read=answer_s)
@@ -119,6 +111,22 @@ class Target:
             client.http_retries = 0
         _check(client, server)
         return client
+
+    def _greet(self, server: Server, settings: dict[str, str]) -> Client:
+        return clickhouse_connect.get_client(
+            interface="https" if server.secure else "http",
+            host=server.host,
+            port=server.port,
+            username=server.user,
+            password=server.password,
+            database=self.database,
+            settings=settings,
+            connect_timeout=server.connect_s,
+            send_receive_timeout=GREETING_S,
+            autogenerate_session_id=False,  # a session would lock out a second request
+            dedicated_pool=True,
+            **server.options,
+        )
 
     def _embedded(self, settings: dict[str, str]) -> Client:
         path = self.path or Path()
@@ -130,6 +138,8 @@ class Target:
 
 
 def _check(client: Client, server: Server) -> None:
+    if not client.server_settings:
+        raise OperationalError("its greeting broke off")
     version = str(client.server_version)
     if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < _OLDEST:
         oldest = ".".join(map(str, _OLDEST))
@@ -150,7 +160,7 @@ def _server(parts: SplitResult, options: dict[str, str], user: str, password: st
     if (given_user and user) or (given_password and password):
         raise ValueError("user or password stand here and in a setting of their own: say it once")
     secure = _boolean("secure", options.pop("secure", "false"))
-    secure = secure or parts.scheme == "clickhouses" or port in _TLS_PORTS
+    secure = secure or parts.scheme in {"clickhouses", "https"} or port in _TLS_PORTS
     connect_s = _seconds("connect_timeout", options.pop("connect_timeout", str(GREETING_S)))
     answer_s = _seconds("send_receive_timeout", options.pop("send_receive_timeout", str(_ANSWER_S)))
     of_driver = _driver(options, secure=secure)

@@ -26,11 +26,10 @@ from tests.support.stores import (
     commit,
     everything,
     group,
+    holds,
     message,
     messages,
     rig,
-    sent,
-    stored,
     write,
 )
 
@@ -53,13 +52,6 @@ async def chdb():
 @pytest.fixture
 def store(opened):
     return opened.store
-
-
-async def holds(store, signal, posts):
-    """Check that the store holds what these messages carried, each record once."""
-    for tenant in {tenant for _, tenant, _ in posts}:
-        expected = sent(signal, (request for _, to, request in posts if to == tenant))
-        assert await stored(store, signal, tenant) == expected
 
 
 async def test_a_new_store_knows_no_log(store):

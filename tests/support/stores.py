@@ -93,12 +93,11 @@ class Faulty:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
-    def insert_arrow(self, table: str, rows: pa.Table, **options: Any) -> None:
+    def insert_arrow(self, table: str, rows: pa.Table, **options: Any) -> Any:
         fault = self._fault
         fault.seen += 1
         if fault.seen != fault.at:
-            self._client.insert_arrow(table, rows, **options)
-            return
+            return self._client.insert_arrow(table, rows, **options)
         fault.lost.append(table)
         if fault.when == "half" and "time" in rows.column_names:
             days: list[Any] = [at // DAY_NS for at in cast("Any", rows["time"].to_pylist())]
@@ -211,6 +210,13 @@ def everything(signal: Signal, tenant: str, **changes: Any) -> Records:
 async def stored(backend: Any, signal: Signal, tenant: str) -> list[tuple[bytes, ...]]:
     """Return what a store holds of a tenant, in a form that `sent` has too."""
     return sorted(records(signal, encode(signal, await ask(backend, everything(signal, tenant)))))
+
+
+async def holds(store: Any, signal: Signal, posts: Sequence[tuple[int, str, Any]]) -> None:
+    """Check that the store holds what these messages carried, each record once."""
+    for tenant in {tenant for _, tenant, _ in posts}:
+        expected = sent(signal, (request for _, to, request in posts if to == tenant))
+        assert await stored(store, signal, tenant) == expected
 
 
 def sent(signal: Signal, requests: Iterable[Any]) -> list[tuple[bytes, ...]]:

@@ -10,7 +10,8 @@ class Fault:
     What goes wrong with a statement of this kind; `skip` of them pass, then `times` do not.
 
     `before`: the connection breaks before it is executed; `after`: between that and the answer;
-    `half`: in the middle of its body; `torn`: in the middle of the answer. `late`: the connection
+    `half`: in the middle of its body; `torn`: in the middle of the answer; `headers`: between the
+    headers of the answer, before it is executed. `late`: the connection
     breaks, it is executed when the test releases it; `slow`: the connection breaks while it is
     executed, `row_s` a row. `stall`: nothing happens until it is released. `busy`: answered 503.
     `error`: answered with `code`.

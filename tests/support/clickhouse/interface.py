@@ -118,6 +118,11 @@ class Interface:
             case "stall":
                 await self.released.wait()
                 return _cut(request)
+            case "headers":
+                assert request.transport
+                request.transport.write(b"HTTP/1.1 200 OK\r\nDate: now\r\nX-ClickHouse-Pro")
+                request.transport.close()
+                return web.Response()
             case "torn":
                 body, _ = await self.engine.run(asked)
                 answer = web.StreamResponse(headers={"Content-Length": str(len(body) + 10)})
@@ -148,7 +153,7 @@ class Interface:
             body = re.sub(rb"^[\d.]+", version.encode(), body)
         headers = {
             "X-ClickHouse-Query-Id": request.query.get("query_id", str(uuid4())),
-            "X-ClickHouse-Summary": json.dumps({"read_rows": str(rows)}),
+            "X-ClickHouse-Summary": json.dumps({"read_rows": str(rows), "written_rows": str(rows)}),
             "X-ClickHouse-Timezone": "UTC",
         }
         wanted = request.headers.get("Accept-Encoding", "").replace(" ", "").split(",")
