@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -50,6 +51,11 @@ class Server:
     """Of ClickHouse, for every query."""
     connect_s: float = GREETING_S
     answer_s: float = _ANSWER_S
+
+    @property
+    def greeting_s(self) -> int:
+        """How long the first answers may take, in whole seconds as the driver has it."""
+        return ceil(min(GREETING_S, self.answer_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,7 @@ class Target:
             database=self.database,
             settings=settings,
             connect_timeout=server.connect_s,
-            send_receive_timeout=GREETING_S,
+            send_receive_timeout=server.greeting_s,
             autogenerate_session_id=False,  # a session would lock out a second request
             dedicated_pool=True,
             **server.options,

@@ -14,7 +14,7 @@ from urllib3 import exceptions as urllib3
 from urllib3.exceptions import HTTPError
 
 from pipeline.errors import Overloaded, Rejected, Setup, Unavailable
-from storage.target import GREETING_S, Target
+from storage.target import Target
 
 _CODE: Final = re.compile(r"[Cc]ode:? (\d+)")
 # Codes: ClickHouse's src/Common/ErrorCodes.cpp.
@@ -102,13 +102,13 @@ def _why_closed(error: Exception, target: Target) -> str:
     if code is not None or target.server is None:
         return _first_line(error)
     for cause in _causes(error):
-        reason = _of_network(cause)
+        reason = _of_network(cause, target.server.greeting_s)
         if reason:
             return reason
     return _first_line(error)
 
 
-def _of_network(cause: BaseException) -> str:
+def _of_network(cause: BaseException, greeting_s: int) -> str:
     match cause:
         case ssl.SSLCertVerificationError():
             return (
@@ -122,7 +122,7 @@ def _of_network(cause: BaseException) -> str:
         case ConnectionRefusedError():
             return "nobody listens there"
         case TimeoutError() | urllib3.TimeoutError():
-            return f"no answer within {GREETING_S:g} s"
+            return f"no answer within {greeting_s} s"
         case HTTPException() | ConnectionResetError():
             return "it does not speak HTTP here: is it a TLS port (clickhouses://)?"
         case _:

@@ -34,7 +34,8 @@ NOW = (time.time_ns() // DAY_NS) * DAY_NS + DAY_NS // 2
 
 CONFIG = StorageConfig(readers=2)
 EVERYTHING = 1_000_000
-USERS = {"aura": "p@ss/word"}
+PASSWORD = "p@ss/word"
+USERS = {"aura": PASSWORD}
 LOGIN = "aura:p%40ss%2Fword"
 
 _databases = count(1)

@@ -167,6 +167,7 @@ class Interface:
         """Do what a line of the test says; return what it is told."""
         if "fault" in order:
             self.faults.append(Fault(**order["fault"]))
+        self.settings |= order.get("settings", {})
         if order.get("clear"):
             self.faults.clear()
             self.seen.clear()

@@ -69,6 +69,10 @@ class ClickHouseServer:
         """Break a statement: see `faults.Fault`."""
         self._obey({"fault": {"how": how, **fault}})
 
+    def change(self, **settings: Any) -> None:
+        """Change `version` or `restricted` while it runs."""
+        self._obey({"settings": settings})
+
     def clear(self) -> None:
         """Forget faults and what was seen."""
         self._obey({"release": True})
