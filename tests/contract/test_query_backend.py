@@ -198,11 +198,19 @@ def searches():
 
 
 class Both:
-    """The memory store and an engine with the same random data."""
+    """
+    The memory store and an engine with the same random data.
 
-    def __init__(self, runner, memory, chdb):
+    chdb and a server are one engine, so each is asked its `half` of many questions of a kind.
+    """
+
+    def __init__(self, runner, kind, memory, chdb):
         self.runner = runner
         self.stores = (memory, chdb)
+        self.first = ("chdb", "server").index(kind)
+
+    def half(self, questions):
+        return questions[self.first :: 2]
 
     def answers(self, asked):
         return [self.runner.run(ask(store, asked)) for store in self.stores]
@@ -222,7 +230,7 @@ def both(request):
             ]
             for store in stores:
                 runner.run(write(store, group(signal, posts[:30]), group(signal, posts[30:])))
-        yield Both(runner, *stores)
+        yield Both(runner, request.param, *stores)
         for one in rigs:
             runner.run(one.__aexit__(None, None, None))
 
@@ -249,18 +257,18 @@ def test_the_data_is_worth_asking(both):
 @pytest.mark.parametrize("signal", Signal)
 def test_comparisons_find_the_same_records_everywhere(both, signal):
     found = 0
-    every = list(comparisons(signal))
-    for where in every[:: 3 if signal is Signal.METRICS else 1]:
+    every = both.half(list(comparisons(signal))[:: 3 if signal is Signal.METRICS else 1])
+    for where in every:
         memory, chdb = both.answers(everything(signal, "a", where=where))
         assert places(memory) == places(chdb), where
         found += memory.num_rows > 0
 
-    assert found > len(every) // 6
+    assert found > len(every) // 4
 
 
 def test_searches_find_the_same_records_everywhere(both):
     found = 0
-    every = list(searches())
+    every = both.half(list(searches()))
     for where in every:
         memory, chdb = both.answers(everything(Signal.LOGS, "a", where=where))
         assert places(memory) == places(chdb), where
@@ -271,7 +279,7 @@ def test_searches_find_the_same_records_everywhere(both):
 
 @pytest.mark.parametrize("signal", Signal)
 def test_conditions_find_the_same_records_everywhere(both, signal):
-    @settings(LAWS, max_examples=15 if signal is Signal.METRICS else 40)
+    @settings(LAWS, max_examples=8 if signal is Signal.METRICS else 20)
     @given(conditions(signal))
     def law(where):
         memory, chdb = both.answers(everything(signal, "a", where=where))
@@ -281,7 +289,7 @@ def test_conditions_find_the_same_records_everywhere(both, signal):
 
 
 def test_traces_are_the_same_everywhere(both):
-    @settings(LAWS, max_examples=40)
+    @settings(LAWS, max_examples=20)
     @given(
         st.none() | conditions(Signal.TRACES),
         st.sampled_from(STARTS),

@@ -40,7 +40,7 @@ def test_kills_of_aura_and_of_the_server_lose_and_double_nothing(tmp_path):
     chance = random.Random(seed)
     with ClickHouseServer(tmp_path, users=USERS) as server, ServedAura(tmp_path, server) as aura:
         load = [
-            Sender(one, str(one), aura.ports["ingestor.http"], "http", pause_s=0.05)
+            Sender(one, str(one), aura.ports["ingestor.http"], "http", pause_s=0.1)
             for one in Signal
         ]
         for one in load:
@@ -50,14 +50,16 @@ def test_kills_of_aura_and_of_the_server_lose_and_double_nothing(tmp_path):
             wanted = sum(len(one.answered) for one in load) + number
             poll(lambda: sum(len(one.answered) for one in load) >= wanted, 30, f"{wanted} answers")
 
-        more(100)
+        more(50)
         # An insert of its last moment is still on its way when the next Aura begins.
         server.fault("late", table="logs")
         poll(lambda: server.late, 20, "an insert under way")
         aura.kill()
         aura.start()
         server.release()
-        more(chance.randrange(50, 200))
+        poll(lambda: server.late != [""], 20, "what came of that insert")
+        assert "taken this log over" in server.late[0]
+        more(chance.randrange(20, 100))
         server.kill()
         more(chance.randrange(10, 50))  # answered all the same: they lie on the bus
         server.start()
