@@ -51,9 +51,9 @@ class StorageConfig(BaseModel):
     url: str = Field(
         "",
         pattern=r"^$|^chdb://|^clickhouses?://|^https?://|^memory://$",
-        description="Empty: chdb in the data folder; or chdb:///path, "
-        "clickhouse://user:password@host:8123/database (clickhouses: TLS; "
-        "?option=value: see ARCHITECTURE.md)",
+        description="Empty: chdb in the data folder; or chdb:///path, http://host:8123/database "
+        "(clickhouse:// too), https://host:8443/database?ca_cert=FILE; options behind the ?: "
+        "ARCHITECTURE.md 4; all others are settings of ClickHouse",
         repr=False,
     )
     user: str = Field("", description="The user of a server, when its URL names none")

@@ -8,11 +8,14 @@ from dataclasses import replace
 
 import pytest
 
+from otlp.codec.request import REQUESTS
 from pipeline.errors import Overloaded, Rejected, Unavailable
+from pipeline.plan import Traces
 from pipeline.signal import Signal
 from storage.clickhouse import open_clickhouse
 from tests.support.cutting_proxy import CuttingProxy
 from tests.support.stores import (
+    NOW,
     ask,
     commit,
     everything,
@@ -26,7 +29,7 @@ from tests.support.stores import (
 )
 
 TENANTS = ("a", "b")
-CUTS = 6
+CUTS = 5
 
 
 @pytest.fixture
@@ -160,7 +163,7 @@ async def test_a_server_that_is_killed_in_an_insert_has_it_once_when_it_is_back(
 )
 async def test_what_a_server_answers_is_a_verdict(opened, fault, verdict):
     posts = messages(Signal.LOGS, range(1, 3), TENANTS)
-    for table in ("services", "logs", "commits"):
+    for table in ("services", "commits"):
         server().fault(**fault, table=table)
         with pytest.raises(verdict):
             await write(opened.store, group(Signal.LOGS, posts))
@@ -178,3 +181,21 @@ async def test_a_question_whose_answer_breaks_is_no_answer(opened, how):
     server().clear()
 
     assert (await ask(opened.store, everything(Signal.LOGS, "a"))).num_rows == 16
+
+
+async def test_more_traces_than_one_field_of_a_request_holds_are_found(opened):
+    request = REQUESTS[Signal.TRACES]()
+    scope = request.resource_spans.add().scope_spans.add()
+    for number in range(1, 4102):  # at 35 bytes an ID
+        scope.spans.add(
+            name="op",
+            trace_id=number.to_bytes(16, "big"),
+            span_id=bytes(7) + b"1",
+            start_time_unix_nano=NOW - number,
+            end_time_unix_nano=NOW,
+        )
+    await write(opened.store, group(Signal.TRACES, [(1, "a", request)]))
+
+    found = await ask(opened.store, Traces("a", 0, 2**63, None, 10_000))
+
+    assert found.num_rows == 4101
