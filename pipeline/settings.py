@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from pipeline import document
@@ -130,7 +130,7 @@ def _override(
 
 def _is_text(field: FieldInfo) -> bool:
     kind = field.annotation
-    return kind in (str, Path) or (
+    return kind in (str, Path, SecretStr) or (
         get_origin(kind) is Literal and all(isinstance(one, str) for one in get_args(kind))
     )
 

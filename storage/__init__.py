@@ -6,8 +6,8 @@ from pathlib import Path
 
 from storage.clickhouse import ClickHouse, open_clickhouse, pending_migrations
 from storage.config import StorageConfig
-from storage.connection import Target
 from storage.memory import MemoryStore
+from storage.target import Target
 
 __all__ = ["ClickHouse", "MemoryStore", "StorageConfig", "open_store", "pending"]
 
@@ -48,4 +48,4 @@ async def _memory() -> AsyncIterator[MemoryStore]:
 def _target(config: StorageConfig, folder: Path) -> Target:
     if not config.url:
         return Target(path=folder / "clickhouse")
-    return Target.parse(config.url)
+    return config.target()

@@ -1,13 +1,12 @@
 """ClickHouse, as a server or embedded as chdb: one dialect, one client API."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 from uuid import uuid4
 
 import pyarrow as pa
-from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from pipeline.errors import AuraError
@@ -20,10 +19,15 @@ from storage.committer import Committer
 from storage.compile import clickhouse as compiled
 from storage.compile.clickhouse import Statement
 from storage.config import StorageConfig
-from storage.connection import Connection, Target, asking, fetch, kill, opening, writing
-from storage.migrate import Migration
+from storage.connection import READING, Connection, fetch, kill
+from storage.fence import Fence
+from storage.target import Target
+from storage.verdicts import asking, lacks_database, opening, writing
 
 _KILL_AGAIN_S: Final = 0.1
+
+_SPARE_S: Final = 10.0
+"""How much longer than the engine's own time limit an answer may take to arrive."""
 
 
 class ClickHouse:
@@ -39,14 +43,20 @@ class ClickHouse:
         self._connections: list[Connection] = []
         self._control = self._connect("control")
         self._endings: set[asyncio.Task[None]] = set()
+        asks = READING | {
+            "max_memory_usage": str(config.query_memory_bytes_max),
+            "max_execution_time": str(config.query_time_max),
+            "max_result_bytes": str(config.query_memory_bytes_max),
+        }
         for number in range(config.readers):
-            self._readers.put_nowait(self._connect(f"reader-{number}"))
+            answer_s = config.query_time_max + _SPARE_S
+            self._readers.put_nowait(self._connect(f"reader-{number}", asks, answer_s))
 
     async def recover(self, signal: Signal, partition: int) -> Recovery:
         """Look up the newest commit record and what lies above it."""
-        connection, _ = self._writer(signal, partition)
+        connection, writer = self._writer(signal, partition)
         with writing():
-            return await connection.run(lambda client: committer.recover(client, signal, partition))
+            return await connection.run(lambda client: writer.recover(client, signal, partition))
 
     async def history(
         self, signal: Signal, partition: int, first: int, last: int
@@ -87,15 +97,9 @@ class ClickHouse:
 
     async def _ask(self, statement: Statement, columns: pa.Schema) -> pa.Table:
         comment = f"aura-{uuid4()}"
-        limits = {
-            "max_memory_usage": str(self._config.query_memory_bytes_max),
-            "max_execution_time": str(self._config.query_time_max),
-            "max_result_bytes": str(self._config.query_memory_bytes_max),
-            "log_comment": comment,
-        }
         connection = await self._readers.get()
         asked = connection.start(
-            lambda client: fetch(client, statement.sql, statement.parameters, **limits)
+            lambda client: fetch(client, statement.sql, statement.parameters, comment)
         )
         answer = asyncio.wrap_future(asked)
         try:
@@ -137,29 +141,40 @@ class ClickHouse:
         """Return the connection of a log: one, so that its operations come one after the other."""
         found = self._writers.get((signal, partition))
         if found is None:
-            found = (
-                self._connect(f"writer-{signal}-{partition}"),
-                Committer(self._config.retention.keep_s),
-            )
+            fence = Fence(signal, partition) if self._target.server else None
+            writer = Committer(self._config.retention.keep_s, fence)
+            found = self._connect(f"writer-{signal}-{partition}"), writer
             self._writers[signal, partition] = found
         return found
 
-    def _connect(self, name: str) -> Connection:
-        connection = Connection(self._target, name)
+    def _connect(
+        self, name: str, settings: Mapping[str, str] | None = None, answer_s: float | None = None
+    ) -> Connection:
+        connection = Connection(self._target, name, settings, answer_s)
         self._connections.append(connection)
         return connection
 
     async def migrate(self) -> list[str]:
-        """Apply pending migrations; return their names. Raises Setup."""
-        return await self._with_migrations(migrate.migrate)
+        """Apply pending migrations, in a new database if there is none; return their names."""
+        with opening(self._target):
+            try:
+                done = await self._control.run(migrate.migrate)
+            except ClickHouseError as error:
+                if not lacks_database(error):
+                    raise
+                await asyncio.to_thread(migrate.create_database, self._target)
+                done = await self._control.run(migrate.migrate)
+        return [one.label for one in done]
 
     async def pending(self) -> list[str]:
         """Return the names of pending migrations, changing nothing. Raises Setup."""
-        return await self._with_migrations(migrate.pending)
-
-    async def _with_migrations(self, work: Callable[[Client], list[Migration]]) -> list[str]:
         with opening(self._target):
-            return [one.label for one in await self._control.run(work)]
+            try:
+                return [one.label for one in await self._control.run(migrate.pending)]
+            except ClickHouseError as error:
+                if not lacks_database(error):
+                    raise
+                return pending_migrations()
 
     async def close(self) -> None:
         """Wait for what runs, then close every connection."""

@@ -5,9 +5,11 @@ So a killed commit can leave some days of some tables. Every row carries its pos
 start `present` looks up which (table, epoch, day, sequence) are there, and the replay leaves them
 out. Lists are written first: they may be written again without harm, and nothing may refer to a
 text or series that is not there.
+
+On a server a killed commit may even be under way still, or on its way: see `storage/fence.py`.
 """
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Final
@@ -18,6 +20,8 @@ from clickhouse_connect.driver.client import Client
 from pipeline.ports import Commit, Counts, Group, Recovery
 from pipeline.signal import Signal
 from storage import lists
+from storage.connection import rows
+from storage.fence import Fence, insert
 from storage.tables import (
     DAY_NS,
     RECORD_TABLES,
@@ -32,10 +36,6 @@ from storage.tables import (
 Present = Mapping[tuple[str, int], frozenset[tuple[int, int]]]
 """By table and epoch: the (day, sequence) that an unfinished commit left."""
 
-_INSERT: Final = {
-    "async_insert": "0",
-    "max_partitions_per_insert_block": "0",  # the door bounds the days that a group can touch
-}
 _COMMIT: Final = (
     "epoch",
     "first",
@@ -72,10 +72,15 @@ class Known:
 
 
 class Committer:
-    """Writes the groups of one log; used from one thread."""
+    """
+    Writes the groups of one log; used from one thread.
 
-    def __init__(self, keep: Keep, known_max: int = 200_000) -> None:
+    Without a fence what is written ends with the process, as in chdb.
+    """
+
+    def __init__(self, keep: Keep, fence: Fence | None = None, known_max: int = 200_000) -> None:
         self._keep = keep
+        self._fence = fence
         self._known = Known(known_max)
 
     def commit(self, client: Client, group: Group, recovery: Recovery) -> None:
@@ -83,7 +88,7 @@ class Committer:
         if covers(recovery.last, group.commit):
             return
         epoch = group.commit.epoch
-        present: Present = recovery.present or {}
+        there: Present = recovery.present or {}
         tables = joined(
             [record_tables(batch, epoch, group.partition, self._keep) for batch in group.batches]
         )
@@ -91,9 +96,20 @@ class Committer:
             self._write_lists(client, group.signal, tables)
         for name in RECORD_TABLES[group.signal]:
             if name in tables:
-                rows = absent(tables[name], present.get((name, epoch), frozenset()))
-                insert(client, name, rows)
-        insert(client, "commits", record(group))
+                missing = absent(tables[name], there.get((name, epoch), frozenset()))
+                self._insert(client, name, missing)
+        self._insert(client, "commits", record(group))
+
+    def recover(self, client: Client, signal: Signal, partition: int) -> Recovery:
+        """Look up the newest commit record and what an unfinished commit left above it."""
+        if self._fence:
+            self._fence.take(client)
+        last = newest(client, signal, partition)
+        return Recovery(last, present(client, signal, partition, last))
+
+    def _insert(self, client: Client, table: str, block: pa.Table) -> None:
+        """Insert what must not be there twice."""
+        (self._fence.insert if self._fence else insert)(client, table, block)
 
     def _write_lists(self, client: Client, signal: Signal, tables: Tables) -> None:
         if signal is Signal.METRICS:
@@ -107,24 +123,18 @@ class Committer:
         if signal is Signal.TRACES:
             insert(client, "trace_bounds", lists.trace_bounds(described))
             self._write(client, "operations", lists.operations(described))
-        for name, rows in lists.lists(described, signal.value).items():
-            self._write(client, name, rows)
+        for name, listed in lists.lists(described, signal.value).items():
+            self._write(client, name, listed)
 
-    def _write(self, client: Client, table: str, rows: pa.Table, keys: Sequence[str] = ()) -> None:
+    def _write(self, client: Client, table: str, block: pa.Table, keys: Sequence[str] = ()) -> None:
         """Write the rows of a list that are not known, told apart by `keys` (none: by all)."""
-        columns = [rows[name].to_pylist() for name in keys or rows.column_names]
-        whole = list(zip([table] * len(rows), *columns, strict=True))
+        columns = [block[name].to_pylist() for name in keys or block.column_names]
+        whole = list(zip([table] * len(block), *columns, strict=True))
         fresh = dict.fromkeys(self._known.unknown(whole))
         chosen = [at for at, row in enumerate(whole) if row in fresh]
         if chosen:
-            insert(client, table, rows.take(pa.array(chosen)))
+            insert(client, table, block.take(pa.array(chosen)))
             self._known.add(fresh)
-
-
-def insert(client: Client, table: str, rows: pa.Table) -> None:
-    """Insert rows as one block, so that each day's rows are there whole or not at all."""
-    if len(rows):
-        client.insert_arrow(table, rows.combine_chunks(), settings=_INSERT)
 
 
 def absent(rows: pa.Table, present: frozenset[tuple[int, int]]) -> pa.Table:
@@ -163,12 +173,6 @@ _COUNTS: Final = pa.list_(
 )
 
 
-def recover(client: Client, signal: Signal, partition: int) -> Recovery:
-    """Look up the newest commit record of a log and what an unfinished commit left above it."""
-    last = newest(client, signal, partition)
-    return Recovery(last, present(client, signal, partition, last))
-
-
 def newest(client: Client, signal: Signal, partition: int) -> Commit | None:
     """Return the newest commit record of a log."""
     found = commits(client, signal, partition, "ORDER BY epoch DESC, last DESC LIMIT 1", {})
@@ -187,31 +191,28 @@ def commits(
     client: Client, signal: Signal, partition: int, rest: str, parameters: dict[str, int]
 ) -> list[Commit]:
     """Return commit records of a log; `rest` ends the statement."""
-    found = client.query(
+    found = rows(
+        client,
         f"SELECT {', '.join(_COMMIT)} FROM commits "  # noqa: S608 - our own columns and clauses
         f"WHERE signal = {{signal:String}} AND partition = {{partition:UInt16}} {rest}",
-        parameters={"signal": signal.value, "partition": partition, **parameters},
+        {"signal": signal.value, "partition": partition, **parameters},
     )
-    return [Commit(*row) for row in found.result_rows]
+    return [Commit(*row) for row in found]
 
 
 def present(client: Client, signal: Signal, partition: int, last: Commit | None) -> Present:
     """Look up which rows lie above the newest commit record: an unfinished commit's."""
     epoch, sequence = (last.epoch, last.last) if last else (0, 0)
-    found: dict[tuple[str, int], frozenset[tuple[int, int]]] = {}
+    above = {"day": DAY_NS, "partition": partition, "epoch": epoch, "sequence": sequence}
+    found: dict[tuple[str, int], set[tuple[int, int]]] = defaultdict(set)
     for table in RECORD_TABLES[signal]:
-        rows = client.query(
-            "SELECT epoch, groupUniqArray((intDiv(time, {day:UInt64}), sequence)) "  # noqa: S608
+        for of_epoch, day, at in rows(
+            client,
+            "SELECT DISTINCT epoch, intDiv(time, {day:UInt64}) AS day, sequence "  # noqa: S608
             f"FROM {table} WHERE partition = {{partition:UInt16}} "
             "AND (epoch > {epoch:UInt32} OR (epoch = {epoch:UInt32} "
-            "AND sequence > {sequence:UInt64})) GROUP BY epoch",
-            parameters={
-                "day": DAY_NS,
-                "partition": partition,
-                "epoch": epoch,
-                "sequence": sequence,
-            },
-        ).result_rows
-        for of_epoch, places in rows:
-            found[table, of_epoch] = frozenset((day, at) for day, at in places)
-    return found
+            "AND sequence > {sequence:UInt64}))",
+            above,
+        ):
+            found[table, of_epoch].add((day, at))
+    return {place: frozenset(one) for place, one in found.items()}

@@ -1,12 +1,13 @@
 """What the user writes about storage."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from pipeline.signal import Signal
 from pipeline.units import Seconds, Size
+from storage.target import Target
 
 
 class Rule(BaseModel):
@@ -49,8 +50,15 @@ class StorageConfig(BaseModel):
 
     url: str = Field(
         "",
-        pattern=r"^$|^chdb://|^clickhouses?://|^memory://$",
-        description="Empty: chdb in the data folder; or chdb:///path, clickhouse://user@host/db",
+        pattern=r"^$|^chdb://|^clickhouses?://|^https?://|^memory://$",
+        description="Empty: chdb in the data folder; or chdb:///path, http://host:8123/database "
+        "(clickhouse:// too), https://host:8443/database?ca_cert=FILE; options behind the ?: "
+        "ARCHITECTURE.md 4; all others are settings of ClickHouse",
+        repr=False,
+    )
+    user: str = Field("", description="The user of a server, when its URL names none")
+    password: SecretStr = Field(
+        SecretStr(""), description="The password of that user: AURA_STORAGE_PASSWORD in production"
     )
     readers: Annotated[int, Field(gt=0, le=64)] = Field(
         4, description="Queries that run at the same time; more wait"
@@ -62,3 +70,16 @@ class StorageConfig(BaseModel):
         60.0, description="How long one query may run in the engine"
     )
     retention: RetentionConfig = Field(default_factory=RetentionConfig)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if "://" in self.url and not self.url.startswith("memory:"):
+            try:
+                self.target()
+            except ValueError as error:
+                raise ValueError(f"url: {error}") from None
+        return self
+
+    def target(self) -> Target:
+        """Return what the URL names; raises ValueError, without any secret."""
+        return Target.parse(self.url, self.user, self.password.get_secret_value())

@@ -5,13 +5,15 @@ IF NOT EXISTS and the like), so a killed run is simply run again, and two at onc
 were applied stands in the table `migrations`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
 from pipeline.errors import Setup
+from storage.connection import rows
+from storage.target import Target
 
 _TABLE: Final = """CREATE TABLE IF NOT EXISTS migrations (
     number UInt32,
@@ -60,10 +62,10 @@ def pending(client: Client) -> list[Migration]:
     not known could damage it.
     """
     known = migrations()
-    if not int(str(client.command("EXISTS TABLE migrations"))):
+    table = "FROM system.tables WHERE database = currentDatabase() AND name = 'migrations'"
+    if rows(client, f"SELECT count() {table}") == [(0,)]:
         return known
-    rows = client.query("SELECT DISTINCT number FROM migrations").result_rows
-    applied = {int(row[0]) for row in rows}
+    applied = {number for (number,) in rows(client, "SELECT DISTINCT number FROM migrations")}
     newest = max((one.number for one in known), default=0)
     if max(applied, default=0) > newest:
         raise Setup(
@@ -71,6 +73,17 @@ def pending(client: Client) -> list[Migration]:
             f"{newest}: run the newer Aura, or point it at another store"
         )
     return [one for one in known if one.number not in applied]
+
+
+def create_database(target: Target) -> None:
+    """Create the database of a target; raises the driver's errors."""
+    client = replace(target, database=None).connect()
+    try:
+        client.command(
+            "CREATE DATABASE IF NOT EXISTS {name:Identifier}", parameters={"name": target.database}
+        )
+    finally:
+        client.close()
 
 
 def migrate(client: Client) -> list[Migration]:

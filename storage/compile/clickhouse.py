@@ -14,6 +14,9 @@ from storage.fields import check
 from storage.series import SERIES_COLUMNS
 from storage.tables import AS_DOUBLE, AS_INT, POINT_TABLES
 
+_IDS_MAX: Final = 2000
+"""IDs in one parameter: a server takes 128 KiB (`http_max_field_value_size`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Statement:
@@ -54,8 +57,12 @@ def summaries(tenant: str, trace_ids: list[str]) -> Statement:
     """Return one row for each of these traces; columns as `plan.Traces` says."""
     parameters = Parameters()
     who = f"tenant = {parameters.add(tenant, 'String')}"
-    ids = parameters.add(trace_ids, "Array(String)")
-    wanted = f"{who} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin({ids})), 16))"
+    parts = [
+        parameters.add(trace_ids[at : at + _IDS_MAX], "Array(String)")
+        for at in range(0, len(trace_ids), _IDS_MAX)
+    ]
+    ids = f"arrayJoin(arrayConcat({', '.join(parts)}))"
+    wanted = f"{who} AND trace_id IN (SELECT toFixedString(unhex({ids}), 16))"
     # By the ID as well, so that two roots of one time are not mixed.
     earliest = "(start_time_unix_nano, span_id), parent_span_id = toFixedString('', 8)"
     sql = f"""SELECT trace_id,

@@ -10,24 +10,10 @@ import pytest
 
 from pipeline.signal import Signal
 from tests.support.aura_process import Aura, poll
-from tests.support.numbered import PER_REQUEST, Sender, stored
+from tests.support.numbered import Sender, check, settle
 
 ROUNDS = 10
 VICTIMS = ("aura", "nats", "both")
-
-
-def settle(aura: Aura, senders: list[Sender]) -> None:
-    """Wait until the last answered record of every sender is found."""
-    for sender in senders:
-        query = f'label="{sender.last}"'
-        path = f"/v1/{sender.signal}"
-        poll(
-            lambda query=query, path=path, sender=sender: aura.ask(path, q=query, start="now-3d")[
-                str(sender.signal)
-            ],
-            30,
-            f"{sender.label}: {sender.last} is found",
-        )
 
 
 def senders(aura: Aura) -> list[Sender]:
@@ -39,20 +25,6 @@ def senders(aura: Aura) -> list[Sender]:
     for one in made:
         one.start()
     return made
-
-
-def check(aura: Aura, load: list[Sender]) -> None:
-    counts = stored(aura)
-    answered = set().union(*(one.answered for one in load))
-    lost = answered - set(counts)
-    doubled = {label: number for label, number in counts.items() if number > 1}
-    sent = sum(one.sent for one in load) * PER_REQUEST
-    print(
-        f"sent {sent}, answered {len(answered)}, stored {len(counts)}, "
-        f"lost {len(lost)}, doubled {len(doubled)}"
-    )
-    assert not lost
-    assert not doubled
 
 
 @pytest.mark.slow

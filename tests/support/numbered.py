@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from pipeline.signal import Signal
-from tests.support.aura_process import Aura
+from tests.support.aura_process import Aura, poll
 
 PER_REQUEST = 8
 KINDS = ("gauge", "histogram", "exponential_histogram", "sum", "summary")
@@ -168,3 +168,32 @@ class Sender(threading.Thread):
             return connection.getresponse().status == 200
         finally:
             connection.close()
+
+
+def settle(aura: Aura, senders: list[Sender]) -> None:
+    """Wait until the last answered record of every sender is found."""
+    for sender in senders:
+        query = f'label="{sender.last}"'
+        path = f"/v1/{sender.signal}"
+        poll(
+            lambda query=query, path=path, sender=sender: aura.ask(path, q=query, start="now-3d")[
+                str(sender.signal)
+            ],
+            30,
+            f"{sender.label}: {sender.last} is found",
+        )
+
+
+def check(aura: Aura, load: list[Sender]) -> None:
+    """See that each answered record is stored once, and none twice; Aura is down."""
+    counts = stored(aura)
+    answered = set().union(*(one.answered for one in load))
+    lost = answered - set(counts)
+    doubled = {label: number for label, number in counts.items() if number > 1}
+    sent = sum(one.sent for one in load) * PER_REQUEST
+    print(
+        f"sent {sent}, answered {len(answered)}, stored {len(counts)}, "
+        f"lost {len(lost)}, doubled {len(doubled)}"
+    )
+    assert not lost
+    assert not doubled

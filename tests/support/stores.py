@@ -23,8 +23,10 @@ from pipeline.signal import Signal
 from pipeline.window import DAY_NS, TimeWindow
 from storage.clickhouse import ClickHouse, open_clickhouse
 from storage.config import StorageConfig
-from storage.connection import Connection, Target
+from storage.connection import Connection
 from storage.memory import MemoryStore
+from storage.target import Target
+from tests.support.clickhouse.server import ClickHouseServer
 from tests.support.otlp_strategies import records
 
 NOW = (time.time_ns() // DAY_NS) * DAY_NS + DAY_NS // 2
@@ -32,6 +34,9 @@ NOW = (time.time_ns() // DAY_NS) * DAY_NS + DAY_NS // 2
 
 CONFIG = StorageConfig(readers=2)
 EVERYTHING = 1_000_000
+PASSWORD = "p@ss/word"
+USERS = {"aura": PASSWORD}
+LOGIN = "aura:p%40ss%2Fword"
 
 _databases = count(1)
 
@@ -44,6 +49,26 @@ def engine() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="aura-chdb-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
+
+
+@cache
+def server() -> ClickHouseServer:
+    """Return the one ClickHouse server that the tests of this process share."""
+    import atexit
+
+    folder = Path(tempfile.mkdtemp(prefix="aura-server-"))
+    started = ClickHouseServer(folder, users=USERS)
+    started.start()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(started.kill)
+    return started
+
+
+def root(kind: str) -> Target:
+    """Return where databases are made: `chdb` or `server`."""
+    if kind == "chdb":
+        return Target(path=engine())
+    return replace(Target.parse(server().url(user=LOGIN)), database=None)
 
 
 @dataclass
@@ -69,12 +94,11 @@ class Faulty:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
-    def insert_arrow(self, table: str, rows: pa.Table, **options: Any) -> None:
+    def insert_arrow(self, table: str, rows: pa.Table, **options: Any) -> Any:
         fault = self._fault
         fault.seen += 1
         if fault.seen != fault.at:
-            self._client.insert_arrow(table, rows, **options)
-            return
+            return self._client.insert_arrow(table, rows, **options)
         fault.lost.append(table)
         if fault.when == "half" and "time" in rows.column_names:
             days: list[Any] = [at // DAY_NS for at in cast("Any", rows["time"].to_pylist())]
@@ -89,8 +113,8 @@ class Faulty:
 class FaultyTarget(Target):
     fault: Fault = field(default_factory=lambda: Fault(0, "before"))
 
-    def connect(self) -> Any:
-        return Faulty(super().connect(), self.fault)
+    def connect(self, *options: Any) -> Any:
+        return Faulty(Target.connect(self, *options), self.fault)
 
 
 @dataclass
@@ -106,7 +130,8 @@ class Rig:
         """Open the same database with a fault at an insert, counted from 1."""
         assert self.target is not None
         fault = Fault(0, when)
-        target = FaultyTarget(path=self.target.path, database=self.target.database, fault=fault)
+        where = self.target
+        target = FaultyTarget(where.path, where.database, where.server, fault=fault)
         async with open_clickhouse(target, replace_readers(1)) as store:
             fault.arm(at)
             yield store, fault
@@ -128,20 +153,26 @@ def replace_readers(number: int, **changes: Any) -> StorageConfig:
     return CONFIG.model_copy(update={"readers": number, **changes})
 
 
-_free: list[str] = []
+_free: dict[str, list[str]] = {"chdb": [], "server": []}
 
 
 @asynccontextmanager
-async def database(*, fresh: bool = False) -> AsyncIterator[Target]:
-    """An empty database in the engine: a new one, or one that was used and emptied again."""
-    root = Connection(Target(path=engine()), "test")
-    name = f"test_{next(_databases)}" if fresh or not _free else _free.pop()
-    await root.run(lambda client: client.command(f"CREATE DATABASE IF NOT EXISTS {name}"))
+async def database(kind: str = "chdb", *, fresh: bool = False) -> AsyncIterator[Target]:
+    """An empty database in an engine: a new one, or one that was used and emptied again."""
+    target = root(kind)
+    connection = Connection(target, "test")
+    free = _free[kind]
+    new = fresh or not free
+    name = f"test_{next(_databases)}" if new else free.pop()
+    if new:
+        await connection.run(lambda client: client.command(f"CREATE DATABASE {name}"))
     try:
-        yield Target(path=engine(), database=name)
+        yield replace(target, database=name)
     finally:
-        await root.run(lambda client: _drop(client, name) if fresh else _empty(client, name))
-        root.close()
+        await connection.run(lambda client: (_drop if fresh else _empty)(client, name))
+        connection.close()
+        if not fresh:
+            free.append(name)
 
 
 def _drop(client: Any, name: str) -> None:
@@ -149,10 +180,10 @@ def _drop(client: Any, name: str) -> None:
 
 
 def _empty(client: Any, name: str) -> None:
-    for (table,) in client.query(f"SHOW TABLES FROM {name}").result_rows:
+    filled = f"SELECT name FROM system.tables WHERE database = '{name}' AND total_rows > 0"
+    for (table,) in client.query(filled).result_rows:
         if table != "migrations":
             client.command(f"TRUNCATE TABLE {name}.{table}")
-    _free.append(name)
 
 
 @asynccontextmanager
@@ -161,7 +192,7 @@ async def rig(kind: str, **config: Any) -> AsyncIterator[Rig]:
         yield Rig(MemoryStore())
         return
     settings = replace_readers(2, **config)
-    async with database() as target, open_clickhouse(target, settings) as store:
+    async with database(kind) as target, open_clickhouse(target, settings) as store:
         connection = Connection(target, "look")
         try:
             yield Rig(store, target, connection)
@@ -180,6 +211,13 @@ def everything(signal: Signal, tenant: str, **changes: Any) -> Records:
 async def stored(backend: Any, signal: Signal, tenant: str) -> list[tuple[bytes, ...]]:
     """Return what a store holds of a tenant, in a form that `sent` has too."""
     return sorted(records(signal, encode(signal, await ask(backend, everything(signal, tenant)))))
+
+
+async def holds(store: Any, signal: Signal, posts: Sequence[tuple[int, str, Any]]) -> None:
+    """Check that the store holds what these messages carried, each record once."""
+    for tenant in {tenant for _, tenant, _ in posts}:
+        expected = sent(signal, (request for _, to, request in posts if to == tenant))
+        assert await stored(store, signal, tenant) == expected
 
 
 def sent(signal: Signal, requests: Iterable[Any]) -> list[tuple[bytes, ...]]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pyarrow as pa
+from clickhouse_connect.driver.summary import QuerySummary
 
 from pipeline.ports import Recovery
 from pipeline.signal import Signal
@@ -47,6 +48,7 @@ class Client:
         assert settings["async_insert"] == "0"
         assert len(rows.to_batches()) == 1
         self.inserts.append((table, len(rows)))
+        return QuerySummary({"written_rows": str(len(rows))})
 
 
 def test_lists_come_before_records_and_the_commit_record_last():

@@ -5,7 +5,7 @@ import pytest
 from pipeline.plan import Records
 from pipeline.signal import Signal
 from storage import MemoryStore, StorageConfig, open_store
-from storage.connection import Target
+from storage.target import Target
 
 
 @pytest.mark.parametrize(
@@ -19,13 +19,13 @@ from storage.connection import Target
 def test_a_folder_with_its_database(url, path, database):
     target = Target.parse(url)
 
-    assert (str(target.path), target.database, target.dsn) == (path, database, None)
+    assert (str(target.path), target.database, target.server) == (path, database, None)
 
 
 def test_no_password_is_shown():
     target = Target.parse("clickhouse://user:secret@host:8123/db")
 
-    assert target.label == "clickhouse://host/db"
+    assert target.label == "clickhouse://host:8123/db"
 
 
 async def test_memory(tmp_path):
