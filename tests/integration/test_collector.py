@@ -5,11 +5,10 @@ import time
 import pytest
 
 from pipeline.signal import Signal
-from tests.integration.test_kill import settle, stored
 from tests.support import peers
 from tests.support.aura_process import Aura, poll
 from tests.support.collector import Collector, patience_s
-from tests.support.numbered import PER_REQUEST, Sender
+from tests.support.numbered import PER_REQUEST, Sender, settle, stored
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from pipeline.signal import Signal
-from tests.support.aura_process import Aura
+from tests.support.aura_process import Aura, poll
 
 PER_REQUEST = 8
 KINDS = ("gauge", "histogram", "exponential_histogram", "sum", "summary")
@@ -60,7 +60,12 @@ def stored(aura: Aura, prefix: str = "") -> Counter[str]:
     return counts
 
 
-def request(signal: Signal, name: str, first: int, attempt: int) -> bytes:
+def labels(name: str, first: int, attempt: int, count: int = PER_REQUEST) -> list[str]:
+    """Return what the records of a request are called."""
+    return [f"{name}-{number} {attempt}" for number in range(first, first + count)]
+
+
+def request(signal: Signal, name: str, first: int, attempt: int, count: int = PER_REQUEST) -> bytes:
     """Return records `name`-first … as one request; every second one is of yesterday."""
     now = time.time_ns()
     build: Callable[[str, int, int], bytes] = {
@@ -69,8 +74,8 @@ def request(signal: Signal, name: str, first: int, attempt: int) -> bytes:
         Signal.METRICS: _metrics,
     }[signal]
     return b"".join(
-        build(f"{name}-{number} {attempt}", number, now - (number % 2) * DAY_NS)
-        for number in range(first, first + PER_REQUEST)
+        build(label, number, now - (number % 2) * DAY_NS)
+        for number, label in enumerate(labels(name, first, attempt, count), first)
     )
 
 
@@ -145,12 +150,9 @@ class Sender(threading.Thread):
                 except (OSError, http.client.HTTPException, grpc.RpcError):
                     kept = False
                 if kept:
-                    labels = [
-                        f"{self.label}-{number} {attempt}"
-                        for number in range(first, first + PER_REQUEST)
-                    ]
-                    self.answered.update(labels)
-                    self.last = labels[-1]
+                    kept_labels = labels(self.label, first, attempt)
+                    self.answered.update(kept_labels)
+                    self.last = kept_labels[-1]
                     break
                 self._stopped.wait(0.02)  # a client's own pause before it tries again
             first += PER_REQUEST
@@ -168,3 +170,17 @@ class Sender(threading.Thread):
             return connection.getresponse().status == 200
         finally:
             connection.close()
+
+
+def settle(aura: Aura, senders: list[Sender]) -> None:
+    """Wait until the last answered record of every sender is found."""
+    for sender in senders:
+        query = f'label="{sender.last}"'
+        path = f"/v1/{sender.signal}"
+        poll(
+            lambda query=query, path=path, sender=sender: aura.ask(path, q=query, start="now-3d")[
+                str(sender.signal)
+            ],
+            30,
+            f"{sender.label}: {sender.last} is found",
+        )
