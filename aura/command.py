@@ -1,11 +1,9 @@
 """The command line."""
 
 import asyncio
-import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +12,8 @@ import click
 import structlog
 import uvloop
 
-from aura.config import Config, LogConfig
+from aura import log
+from aura.config import Config
 from aura.keys import keys
 from aura.serve import Role, serve
 from pipeline import settings, tls
@@ -55,7 +54,7 @@ def up(file: Path | None, roles: str | None) -> None:
     """Run Aura in the foreground."""
     try:
         config = _load(file)
-        _log(config.log)
+        log.configure(config.log)
         for warning in config.exposed():
             structlog.get_logger().warning("aura.exposed", reason=warning)
         _run(config, _roles(roles))
@@ -126,7 +125,7 @@ def _roles(text: str | None) -> frozenset[Role]:
 
 
 def _run(config: Config, roles: frozenset[Role]) -> None:
-    click.echo(f"Aura {version('aura')}")
+    log.tell(f"Aura {version('aura')}")
     uvloop.run(_until_stopped(config, roles))
 
 
@@ -147,34 +146,10 @@ async def _until_stopped(config: Config, roles: frozenset[Role]) -> None:
 
 
 def _tell(line: str) -> None:
-    click.echo(f"  {line}")
-    sys.stdout.flush()
+    log.tell(f"  {line}")
 
 
 def _refuse(error: Setup) -> None:
     for line in str(error).splitlines():
         click.echo(f"aura: {line}", err=True)
     sys.exit(1)
-
-
-def _log(config: LogConfig) -> None:
-    # What it warns of it raises as well, and that is told with the setting.
-    logging.getLogger("clickhouse_connect").setLevel(logging.ERROR)
-    as_text = config.format == "text" or (config.format == "auto" and sys.stderr.isatty())
-    shown: Sequence[structlog.typing.Processor] = (
-        (structlog.dev.ConsoleRenderer(),)
-        if as_text
-        else (structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer())
-    )
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *shown,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelName(config.level.upper())
-        ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )

@@ -4,8 +4,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-OUTCRY = re.compile("Traceback|Unclosed|was destroyed|never awaited|never retrieved|internal error"
-                    "|unhandled error|by a bug")  # fmt: skip
+OUTCRY = re.compile(
+    "Traceback|Unclosed|was destroyed|never awaited|never retrieved|internal error"
+    '|unhandled error|by a bug|"exception"|worker.(lost|buried|restored_log)'
+)
 """What a log holds of a bug, and of nothing else."""
 
 
@@ -35,8 +37,8 @@ def holds(pid: int) -> Holds:
     return Holds(resident_kib >> 10, len(links) - sockets, sockets, threads)
 
 
-def outcries(log: Path) -> list[str]:
+def outcries(log: Path, start: int = 0) -> list[str]:
     """Return the first lines of a log that tell of a bug, each with what follows."""
-    lines = log.read_text(errors="replace").splitlines()
+    lines = log.read_bytes()[start:].decode(errors="replace").splitlines()
     places = [number for number, line in enumerate(lines) if OUTCRY.search(line)]
     return ["\n".join(lines[place : place + 30])[:6000] for place in places[:3]]

@@ -1,16 +1,19 @@
 """A real Collector upstream: what it took arrives, whatever happens to Aura meanwhile."""
 
+import time
+
 import pytest
 
 from pipeline.signal import Signal
-from tests.integration.test_kill import settle, stored
 from tests.support import peers
 from tests.support.aura_process import Aura, poll
-from tests.support.collector import Collector
-from tests.support.numbered import PER_REQUEST, Sender
+from tests.support.collector import Collector, patience_s
+from tests.support.numbered import PER_REQUEST, Sender, settle, stored
 
 pytestmark = pytest.mark.slow
 
+WORK_S = 10.0
+"""What delivering itself may take, beside all waits."""
 PAUSE_S = 0.03
 """Between two requests of one sender, so that the Collector's queue holds what an outage brings."""
 
@@ -27,17 +30,18 @@ def test_case_41_an_aura_that_ends_in_mid_load_costs_nothing(tmp_path, end):
         for sender in load.values():
             sender.start()
         poll(lambda: delivered(collector) > 2_000, 20, "load")
+        went = time.monotonic()
         if end == "killed":
             aura.kill()
         else:
             assert aura.stop() == 0
         aura.start()
+        outage_s = time.monotonic() - went
         before = delivered(collector)
         poll(lambda: delivered(collector) > before + 2_000, 20, "data resume")
         for sender in load.values():
             sender.finish()
-        # A first retry comes 2.5 to 7.5 s later, a second one after half as much again.
-        poll(lambda: collector.waiting() == 0, 30, "the Collector has delivered all it took")
+        print(f"out for {outage_s:.1f} s, waited {deliver(collector, outage_s):.1f} s")
         settle(aura, list(load.values()))
         assert aura.stop() == 0
         check(aura, collector, load, end)
@@ -48,6 +52,20 @@ def delivered(collector: Collector) -> int:
         collector.count(f"exporter_sent_{items}")
         for items in ("spans", "log_records", "metric_points")
     )
+
+
+def deliver(collector: Collector, outage_s: float) -> float:
+    """Wait until the Collector has delivered all it took; return how long that took."""
+    began = time.monotonic()
+    # On a slow machine Aura is away for longer, and the Collector's waits grow with that.
+    deadline_s = patience_s(outage_s) + WORK_S
+    try:
+        poll(lambda: not collector.waiting(), deadline_s, "the Collector has delivered all it took")
+    except AssertionError as error:
+        error.add_note(f"out for {outage_s:.1f} s, undelivered: {collector.waiting()}")
+        error.add_note("\n".join(collector.log.splitlines()[-20:]))
+        raise
+    return time.monotonic() - began
 
 
 def check(

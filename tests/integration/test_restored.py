@@ -8,9 +8,8 @@ import grpc
 import pytest
 
 from pipeline.signal import Signal
-from tests.integration.test_kill import stored
 from tests.support.aura_process import Aura, poll
-from tests.support.numbered import METHODS, PER_REQUEST, request
+from tests.support.numbered import METHODS, PER_REQUEST, request, stored
 
 pytestmark = pytest.mark.slow
 

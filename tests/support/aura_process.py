@@ -87,6 +87,12 @@ class Aura:
         return time.monotonic() - began
 
     @property
+    def pid(self) -> int:
+        """The process id, also of one that has ended."""
+        assert self.process is not None
+        return self.process.pid
+
+    @property
     def nats(self) -> int:
         """The process id of its nats-server."""
         found = self.nats_or_none()

@@ -10,7 +10,27 @@ from typing import Any
 from pipeline.signal import Signal
 from tests.support.aura_process import Aura, free_port, poll
 
+RETRY_S, RETRY_SPREAD = 5.0, 0.5
+"""Its first wait before it repeats a batch, and by which part it is shorter or longer by chance."""
+DIAL_S, DIAL_SPREAD, DIAL_GROWTH = 1.0, 0.2, 1.6
+"""The same for gRPC's next attempt to connect, and what each wait is to the one before."""
 ITEMS = {Signal.TRACES: "spans", Signal.LOGS: "log_records", Signal.METRICS: "metric_points"}
+
+
+def patience_s(outage_s: float) -> float:
+    """
+    Return how long after an outage the last batch may be repeated: the sum of the worst waits.
+
+    Waits grow by a constant factor, so the next one is bounded by all before it, which fit into the
+    outage: when they were as short as can be and the next one is as long as can be. gRPC does not
+    connect before its own next wait is over, and a batch that comes meanwhile has failed again.
+    """
+
+    def longest_next(first_s: float, spread: float, growth: float, over_s: float) -> float:
+        return (1 + spread) * (first_s + (growth - 1) * over_s / (1 - spread))
+
+    dial_s = longest_next(DIAL_S, DIAL_SPREAD, DIAL_GROWTH, outage_s)
+    return dial_s + longest_next(RETRY_S, RETRY_SPREAD, 1.5, outage_s + dial_s)
 
 
 class Collector:
@@ -63,20 +83,24 @@ class Collector:
     def log(self) -> str:
         return self._log.read_text()
 
-    def count(self, metric: str) -> int:
-        """Return one of its own metrics, summed over all labels."""
+    def count(self, metric: str, label: str = "") -> int:
+        """Return one of its own metrics, summed over all series that have this label."""
         url = f"http://127.0.0.1:{self._telemetry}/metrics"
         with urllib.request.urlopen(url, timeout=5) as answer:
             text = answer.read().decode()
-        found = re.findall(rf"^otelcol_{metric}(?:\{{.*\}})? (\S+)$", text, re.MULTILINE)
-        return sum(int(float(number)) for number in found)
+        found = re.findall(rf"^otelcol_{metric}(\{{.*\}})? (\S+)$", text, re.MULTILINE)
+        return sum(int(float(number)) for labels, number in found if label in labels)
 
-    def waiting(self) -> int:
-        """Return how many records came in and are not delivered yet."""
-        return sum(
-            self.count(f"receiver_accepted_{items}") - self.count(f"exporter_sent_{items}")
-            for items in ITEMS.values()
-        )
+    def waiting(self) -> dict[tuple[str, Signal], int]:
+        """Return how many records came in and are not delivered yet, where there are any."""
+        found = {}
+        for at, exporter in enumerate(self.ports):
+            for signal, items in ITEMS.items():
+                taken = self.count(f"receiver_accepted_{items}", f'receiver="otlp/{at}"')
+                sent = self.count(f"exporter_sent_{items}", f'exporter="{exporter}"')
+                if taken > sent:
+                    found[exporter, signal] = taken - sent
+        return found
 
     def retries(self, exporter: str, signal: Signal) -> int:
         """Return how many attempts to deliver a batch had no success and were to be repeated."""

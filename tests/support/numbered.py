@@ -60,7 +60,12 @@ def stored(aura: Aura, prefix: str = "") -> Counter[str]:
     return counts
 
 
-def request(signal: Signal, name: str, first: int, attempt: int) -> bytes:
+def labels(name: str, first: int, attempt: int, count: int = PER_REQUEST) -> list[str]:
+    """Return what the records of a request are called."""
+    return [f"{name}-{number} {attempt}" for number in range(first, first + count)]
+
+
+def request(signal: Signal, name: str, first: int, attempt: int, count: int = PER_REQUEST) -> bytes:
     """Return records `name`-first … as one request; every second one is of yesterday."""
     now = time.time_ns()
     build: Callable[[str, int, int], bytes] = {
@@ -69,8 +74,8 @@ def request(signal: Signal, name: str, first: int, attempt: int) -> bytes:
         Signal.METRICS: _metrics,
     }[signal]
     return b"".join(
-        build(f"{name}-{number} {attempt}", number, now - (number % 2) * DAY_NS)
-        for number in range(first, first + PER_REQUEST)
+        build(label, number, now - (number % 2) * DAY_NS)
+        for number, label in enumerate(labels(name, first, attempt, count), first)
     )
 
 
@@ -145,12 +150,9 @@ class Sender(threading.Thread):
                 except (OSError, http.client.HTTPException, grpc.RpcError):
                     kept = False
                 if kept:
-                    labels = [
-                        f"{self.label}-{number} {attempt}"
-                        for number in range(first, first + PER_REQUEST)
-                    ]
-                    self.answered.update(labels)
-                    self.last = labels[-1]
+                    kept_labels = labels(self.label, first, attempt)
+                    self.answered.update(kept_labels)
+                    self.last = kept_labels[-1]
                     break
                 self._stopped.wait(0.02)  # a client's own pause before it tries again
             first += PER_REQUEST

@@ -1,0 +1,88 @@
+"""What a store holds, counted: records by label, and whether the ledger agrees with them."""
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+
+from pipeline.signal import Signal
+from tests.support.aura_process import Aura
+from tests.support.numbered import COUNTED, stored
+
+KINDS = ("received", "filtered", "sampled", "buried", "stored")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A commit record."""
+
+    signal: str
+    partition: int
+    epoch: int
+    first: int
+    last: int
+    received: int
+    filtered: int
+    sampled: int
+    buried: int
+    stored: int
+
+
+@dataclass(frozen=True)
+class Count:
+    """How often each label is stored, what the ledger says of it all, and where it is wrong."""
+
+    labels: Counter[str]
+    received: int
+    filtered: int
+    wrong: tuple[str, ...]
+
+
+def count(aura: Aura) -> Count:
+    """Count all that is in the folder of an Aura that is down."""
+    labels = stored(aura)
+    columns = ", ".join(f"arraySum(counts.{name})" for name in KINDS)
+    order = "ORDER BY signal, partition, epoch, last"
+    statements = [f"SELECT signal, partition, epoch, first, last, {columns} FROM commits {order}"]
+    for signal in Signal:
+        for table in COUNTED[signal]:
+            newest = (
+                "(SELECT partition, max((epoch, last)) AS newest FROM commits "
+                f"WHERE signal = '{signal}' GROUP BY partition)"
+            )
+            statements.append(
+                f"SELECT countIf((epoch, sequence) <= newest), countIf((epoch, sequence) > newest) "
+                f"FROM {table} INNER JOIN {newest} AS c USING (partition)"
+            )
+    rows, *tables = aura.sql(*statements)
+    entries = [Entry(*row) for row in rows]  # type: ignore[arg-type]
+    committed: Counter[Signal] = Counter()
+    names = [signal for signal in Signal for _ in COUNTED[signal]]
+    for signal, ((below, _above),) in zip(names, tables, strict=True):
+        committed[signal] += int(str(below))
+    return Count(
+        labels,
+        sum(entry.received for entry in entries),
+        sum(entry.filtered for entry in entries),
+        tuple(_complaints(entries, committed)),
+    )
+
+
+def _complaints(entries: list[Entry], committed: Counter[Signal]) -> list[str]:
+    found = []
+    for entry in entries:
+        kept = entry.filtered + entry.sampled + entry.buried + entry.stored
+        if entry.received != kept:
+            found.append(f"received {entry.received}, kept {kept}: {entry}")
+        if entry.buried:
+            found.append(f"buried: {entry}")
+        if entry.epoch != 1:
+            found.append(f"a log was taken for another: {entry}")
+    for before, after in pairwise(entries):
+        same = (before.signal, before.partition) == (after.signal, after.partition)
+        if same and after.first != before.last + 1:
+            found.append(f"a hole or an overlap: {before}, {after}")
+    for signal in Signal:
+        said = sum(entry.stored for entry in entries if entry.signal == signal)
+        if said != committed[signal]:
+            found.append(f"{signal}: {said} stored by the ledger, {committed[signal]} rows")
+    return found
