@@ -48,6 +48,7 @@ class NatsBus:
         connect_wait_s: float = CONNECT_WAIT_S,
         has_room: Callable[[], bool] = lambda: True,
     ) -> None:
+        self.servers = tuple(servers)
         self._has_room = has_room
         self._connect_wait_s = connect_wait_s
         self.partitions = config.partitions
