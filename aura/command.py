@@ -56,6 +56,8 @@ def up(file: Path | None, roles: str | None) -> None:
     try:
         config = _load(file)
         _log(config.log)
+        for warning in config.exposed():
+            structlog.get_logger().warning("aura.exposed", reason=warning)
         _run(config, _roles(roles))
     except Setup as error:
         _refuse(error)
@@ -66,7 +68,8 @@ def up(file: Path | None, roles: str | None) -> None:
 def check(file: Path) -> None:
     """Say what is wrong with a configuration file."""
     try:
-        warnings = _certificates(_load(file))
+        config = _load(file)
+        warnings = [*_certificates(config), *config.exposed()]
     except Setup as error:
         _refuse(error)
     for warning in warnings:

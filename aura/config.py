@@ -72,13 +72,7 @@ class Config(BaseModel):
 
     @model_validator(mode="after")
     def _private(self) -> Self:
-        listeners = {
-            "ingestor.grpc": self.ingestor.grpc,
-            "ingestor.http": self.ingestor.http,
-            "ingestor.api": self.ingestor.api,
-            "query.listen": self.query.listen,
-        }
-        for name, address in listeners.items():
+        for name, address in self._listeners().items():
             try:
                 host, _ = host_and_port(address)
             except ValueError as error:
@@ -90,3 +84,25 @@ class Config(BaseModel):
                     "auth.mode: none if that is what you want"
                 )
         return self
+
+    def exposed(self) -> list[str]:
+        """Return the listeners where keys travel in the clear, each with what to do."""
+        tls = {"ingestor": self.ingestor.tls, "query": self.query.tls}
+        found = []
+        for name, address in self._listeners().items():
+            role = name.partition(".")[0]
+            host, _ = host_and_port(address)
+            if self.auth.keys and host not in _LOOPBACK and not tls[role].on:
+                found.append(
+                    f"{name}: keys cross the network to {address} as plain text; "
+                    f"set {role}.tls, unless a proxy in front of Aura holds the certificate"
+                )
+        return found
+
+    def _listeners(self) -> dict[str, str]:
+        return {
+            "ingestor.grpc": self.ingestor.grpc,
+            "ingestor.http": self.ingestor.http,
+            "ingestor.api": self.ingestor.api,
+            "query.listen": self.query.listen,
+        }

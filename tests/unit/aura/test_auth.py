@@ -110,3 +110,20 @@ def test_the_reference_shows_an_entry_that_is_right():
         assert line.endswith(f"# {field.description[:1].lower()}{field.description[1:]}") or (
             name == "hash" and "stored nowhere" in line
         )
+
+
+def test_keys_that_cross_the_network_as_plain_text_draw_a_warning(tmp_path):
+    config = {
+        "auth": {"keys": [KEY]},
+        "ingestor": {"http": ":4318", "grpc": "localhost:4317"},
+        "query": {"listen": "0.0.0.0:8081", "tls": {"cert_file": "a.pem", "key_file": "a.key"}},
+    }
+    file = tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump(config))
+    (warning,) = settings.load(Config, file, {}).exposed()
+    assert warning == (
+        "ingestor.http: keys cross the network to :4318 as plain text; "
+        "set ingestor.tls, unless a proxy in front of Aura holds the certificate"
+    )
+    file.write_text(yaml.safe_dump({"auth": {"mode": "none"}, "ingestor": {"http": ":4318"}}))
+    assert settings.load(Config, file, {}).exposed() == []
