@@ -34,8 +34,8 @@ FOLLOWED_MAX: Final = 10_000
 """Signals and tenants that others may follow: a stranger's words take no more memory."""
 
 MISSED: Final = "Aura-Missed"
-OUTBOX_MAX: Final = 4
-"""Batches that wait to be sent, each of a group; what comes then is missed."""
+OUTBOX_BYTES_MAX: Final = 32 * 2**20
+"""What waits to be sent; what comes then is missed."""
 HEADERS_ROOM: Final = 4096
 OPEN_WAIT_S: Final = 5.0
 
@@ -67,9 +67,12 @@ class NatsTail:
         self._connection = Connection(list(servers), "aura tail", timeout_s, self._prepare)
         self._client: Client | None = None
         self._until: dict[_Key, float] = {}
+        self._heard = asyncio.Event()
+        """Set, and another one, whenever somebody said what is followed."""
         self._backlogs: dict[Backlog, _Key] = {}
         self._subscriptions: dict[Backlog, Subscription] = {}
-        self._outbox: asyncio.Queue[Batch] = asyncio.Queue(OUTBOX_MAX)
+        self._outbox: asyncio.Queue[Batch] = asyncio.Queue()
+        self._outbox_bytes = 0
         self._missed: Counter[_Key] = Counter()
         self._thread = ThreadPoolExecutor(1, "tail")
         self._tasks: list[asyncio.Task[None]] = []
@@ -104,10 +107,16 @@ class NatsTail:
         followed = self.followed(group.signal)
         for batch in group.batches:
             if batch.tenant in followed:
-                try:
-                    self._outbox.put_nowait(batch)
-                except asyncio.QueueFull:
-                    self._missed[group.signal, batch.tenant] += len(batch)
+                self._put(batch)
+
+    def _put(self, batch: Batch) -> None:
+        rows = newest(batch.rows, self._config.tail_bytes_max)
+        if self._outbox_bytes + rows.nbytes > OUTBOX_BYTES_MAX:
+            rows = rows.slice(0, 0)
+        self._missed[batch.signal, batch.tenant] += len(batch) - rows.num_rows
+        if rows.num_rows:
+            self._outbox_bytes += rows.nbytes
+            self._outbox.put_nowait(batch.with_rows(rows))
 
     @asynccontextmanager
     async def follow(self, signal: Signal, tenant: str) -> AsyncIterator[Backlog]:
@@ -119,13 +128,22 @@ class NatsTail:
         self._subscriptions[backlog] = subscription
         try:
             with verdicts():
-                await self._say_interest()
-                await self._connection.live().flush()
+                await self._announce((signal, tenant))
             yield backlog
         finally:
             del self._backlogs[backlog]
             with suppress(Exception):  # it may be that of a connection that broke
                 await self._subscriptions.pop(backlog).unsubscribe()
+
+    async def _announce(self, key: _Key) -> None:
+        """Say who is followed, until that came back: all that was asked before has been done."""
+        # Not by a flush of nats-py's: a PONG that comes after its waiter was cancelled, or gave up,
+        # ends the connection.
+        asked = self._clock()
+        async with asyncio.timeout(self._config.publish_timeout_s):
+            await self._say_interest()
+            while self._until.get(key, 0.0) < asked + INTEREST_LASTS_S:
+                await self._heard.wait()
 
     async def _open(self) -> None:
         while True:
@@ -163,6 +181,8 @@ class NatsTail:
         for key in _interest(message.data):
             if key in self._until or len(self._until) < FOLLOWED_MAX:
                 self._until[key] = until
+        heard, self._heard = self._heard, asyncio.Event()
+        heard.set()
 
     async def _repeat_interest(self) -> None:
         while True:
@@ -180,6 +200,7 @@ class NatsTail:
     async def _send_all(self) -> None:
         while True:
             batch = await self._outbox.get()
+            self._outbox_bytes -= batch.rows.nbytes
             try:
                 with verdicts():
                     await self._send(batch)
@@ -190,10 +211,9 @@ class NatsTail:
 
     async def _send(self, batch: Batch) -> None:
         key = batch.signal, batch.tenant
-        rows = newest(batch.rows, self._config.tail_bytes_max)
         limit = min(PIECE_BYTES_MAX, self._connection.message_bytes_max - HEADERS_ROOM)
         loop = asyncio.get_running_loop()
-        cut = await loop.run_in_executor(self._thread, lambda: list(pieces(rows, limit)))
+        cut = await loop.run_in_executor(self._thread, lambda: list(pieces(batch.rows, limit)))
         self._missed[key] += len(batch) - sum(part.num_rows for part, _ in cut)
         for _, stream in cut:
             await self._tell(key, stream.to_pybytes())

@@ -77,20 +77,21 @@ class TailApi:
             if checked.warnings:
                 told["warnings"] = list(checked.warnings)
             await response.write(b"retry: %d\n" % RETRY_MS + _event("open", told))
-            await self._write_all(response, reader)
+            try:
+                await self._write_all(response, reader)
+            except TimeoutError:
+                if request.transport:
+                    request.transport.abort()
             return response
 
     async def _write_all(self, response: web.StreamResponse, reader: Reader) -> None:
         while True:
             news = await reader.take(self._hub.config.heartbeat)
-            try:
-                async with asyncio.timeout(WRITE_WAIT_S):
-                    await _write(response, news)
-                    if reader.ended:
-                        await response.write(_event("end", {"reason": reader.ended}))
-                        return
-            except TimeoutError:
-                raise ConnectionResetError("the reader takes nothing") from None
+            async with asyncio.timeout(WRITE_WAIT_S):
+                await _write(response, news)
+                if reader.ended:
+                    await response.write(_event("end", {"reason": reader.ended}))
+                    return
 
 
 def records(signal: Signal, rows: pa.RecordBatch) -> list[bytes]:

@@ -74,11 +74,13 @@ class Hub:
             self._means.meet(pa.RecordBatch.from_pylist([], SCHEMAS[signal]), [asked])
         with self._place(tenant):
             reader = Reader(self.config.backlog_bytes_max)
-            await self._join((signal, tenant), asked, reader)
+            # A client may go at any moment; what it began is brought to its end all the same.
+            joining = asyncio.create_task(self._join((signal, tenant), asked, reader))
             try:
+                await asyncio.shield(joining)
                 yield reader
             finally:
-                await asyncio.shield(self._leave((signal, tenant), asked, reader))
+                await asyncio.shield(self._leave(joining, (signal, tenant), asked, reader))
 
     @contextmanager
     def _place(self, tenant: str) -> Iterator[None]:
@@ -110,7 +112,12 @@ class Hub:
             feed.questions[asked].readers.add(reader)
             self._open.add(reader)
 
-    async def _leave(self, key: _Key, asked: Asked, reader: Reader) -> None:
+    async def _leave(
+        self, joining: asyncio.Task[None], key: _Key, asked: Asked, reader: Reader
+    ) -> None:
+        await asyncio.wait({joining})
+        if joining.exception():
+            return
         async with self._changing:
             feed = self._feeds[key]
             self._open.discard(reader)

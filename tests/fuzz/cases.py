@@ -88,6 +88,8 @@ def _target(chance: Random, route: Route) -> bytes:
         path = chance.choice((*NOWHERE, path + "/", path.upper(), "http://x" + path, path + "%00"))
     if route.takes == "question":
         path += questions.string(chance, path.rpartition("/")[2]) if path == route.path else ""
+    elif route.takes == "tail":
+        path += questions.tail(chance)
     elif chance.random() < 0.05:
         path += questions.string(chance, questions.signal(chance))
     return path.encode()

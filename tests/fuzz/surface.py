@@ -15,7 +15,11 @@ class Door:
 
 @dataclass(frozen=True)
 class Route:
-    """A path of a door, and what is sent there: `otlp`, `plain`, `question`, `trace` or `none`."""
+    """
+    A path of a door, and what is sent there.
+
+    One of `otlp`, `plain`, `question`, `tail`, `trace`, `none`.
+    """
 
     door: Door
     method: str
@@ -36,6 +40,7 @@ ROUTES = (
     *(Route(API, "POST", f"/v1/{signal}", "plain") for signal in SIGNALS),
     *(Route(QUERY, "GET", f"/v1/{signal}", "question") for signal in SIGNALS),
     Route(QUERY, "GET", "/v1/traces/", "trace"),
+    Route(QUERY, "GET", "/v1/tail", "tail"),
     *(Route(door, "GET", path, "none") for door in (API, QUERY) for path in PROBES),
 )
 NOWHERE = ("/", "/v1", "/v1/profiles", "/v1/logs/more", "/%2e%2e/etc/passwd", "/v1//logs", "*")
