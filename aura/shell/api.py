@@ -87,6 +87,9 @@ def _refused(answer: aiohttp.ClientResponse, body: bytes, query: str) -> Failure
     if answer.status == 401:
         return Failure(f"{message} (here: --key, or AURA_KEY in the environment)")
     parameter = error.get("parameter")
+    if answer.status in (404, 405):
+        what = message.removeprefix(f"GET {answer.url.path}: ")
+        return Failure(_stranger(answer) if what == answer.reason else what)
     if answer.status != 400:
         return Failure(message)
     if parameter == "q" and "position" in error:

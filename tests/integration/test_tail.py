@@ -12,6 +12,7 @@ from pipeline.keyring import Access
 from tests.support.aura_process import Aura, poll
 from tests.support.buses import nats_rig
 from tests.support.keys import READ, WRITE, entries, kept
+from tests.support.shell import piped
 from tests.support.streams import Stream
 
 pytestmark = pytest.mark.slow
@@ -94,6 +95,11 @@ def test_a_tenant_sees_its_own_only(aura):
 
         assert own.record()["body"] == "of a"
         assert other.record()["body"] == "of default"
+
+
+def test_the_shell_asks_with_a_key(aura):
+    assert "AURA_KEY" in piped(aura, "query").err
+    assert piped(aura, "query", "no-such-word", AURA_KEY=READ).code == 0
 
 
 def test_two_hundred_readers_get_everything_and_one_that_does_not_read_harms_none(aura):
