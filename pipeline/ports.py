@@ -272,12 +272,12 @@ class QueryBackend(Protocol):
 @dataclass(frozen=True, slots=True)
 class Sight:
     """
-    What a follower has not seen yet: records in the order of their commits, and how many it missed.
+    What a follower sees next: records of one commit, after so many that it missed.
 
-    The columns of `batches` are those of `pipeline/schema.py`.
+    `rows` have the columns of `pipeline/schema.py`; without any there is only a count.
     """
 
-    batches: Sequence[pa.RecordBatch]
+    rows: pa.RecordBatch
     missed: int
 
 
@@ -286,10 +286,10 @@ class Follower(Protocol):
 
     async def take(self) -> Sight:
         """
-        Wait for something to see and return all of it.
+        Wait for the next to see and return it.
 
-        What comes while the follower is away too long is counted as missed. Cancelling loses
-        nothing. One taker at a time.
+        What waits for too long, or finds no room, is missed and counted: a follower that cannot
+        keep up sees what is new. Cancelling loses nothing. One taker at a time.
         """
         ...
 

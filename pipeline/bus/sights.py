@@ -1,7 +1,9 @@
 """What a follower of the tail has not seen yet, and the tail inside one process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -10,17 +12,22 @@ import pyarrow as pa
 from pipeline.bus.config import BusConfig
 from pipeline.errors import Rejected
 from pipeline.ports import Group, Sight
+from pipeline.schema import SCHEMAS
 from pipeline.signal import Signal
 
 BACKLOG_BYTES_MAX: Final = 32 * 2**20
 """What waits for one follower; what comes then is missed."""
+FRESH_S: Final = 2.0
+"""What waits for longer is missed: whoever is behind is to see what is new, not what was."""
 
 
 class Backlog:
-    """A `Follower`: what is added waits to be taken, within a bound."""
+    """A `Follower`: what is added waits to be taken, within bounds."""
 
-    def __init__(self) -> None:
-        self._batches: list[pa.RecordBatch] = []
+    def __init__(self, signal: Signal, clock: Callable[[], float] = time.monotonic) -> None:
+        self._nothing = pa.RecordBatch.from_pylist([], SCHEMAS[signal])
+        self._clock = clock
+        self._waiting: deque[tuple[float, pa.RecordBatch]] = deque()
         self._bytes = 0
         self._missed = 0
         self._come = asyncio.Event()
@@ -30,7 +37,7 @@ class Backlog:
         if self._bytes + rows.nbytes > BACKLOG_BYTES_MAX:
             self.miss(rows.num_rows)
             return
-        self._batches.append(rows)
+        self._waiting.append((self._clock(), rows))
         self._bytes += rows.nbytes
         self._come.set()
 
@@ -41,19 +48,32 @@ class Backlog:
             self._come.set()
 
     async def take(self) -> Sight:
-        """Wait for something to see and return all of it."""
+        """Wait for the next to see and return it."""
         await self._come.wait()
-        self._come.clear()
-        sight = Sight(self._batches, self._missed)
-        self._batches, self._bytes, self._missed = [], 0, 0
+        old = self._clock() - FRESH_S
+        while len(self._waiting) > 1 and self._waiting[0][0] < old:  # the newest is seen at any age
+            self._missed += self._next().num_rows
+        rows = self._next()
+        sight = Sight(rows, self._missed)
+        self._missed = 0
+        if not self._waiting:
+            self._come.clear()
         return sight
+
+    def _next(self) -> pa.RecordBatch:
+        if not self._waiting:
+            return self._nothing
+        _, rows = self._waiting.popleft()
+        self._bytes -= rows.nbytes
+        return rows
 
 
 class MemoryTail:
     """A `Tail` for a worker and followers of one process."""
 
-    def __init__(self, config: BusConfig) -> None:
+    def __init__(self, config: BusConfig, clock: Callable[[], float] = time.monotonic) -> None:
         self._config = config
+        self._clock = clock
         self._backlogs: dict[Signal, dict[str, set[Backlog]]] = {signal: {} for signal in Signal}
 
     def followed(self, signal: Signal) -> Collection[str]:
@@ -72,7 +92,7 @@ class MemoryTail:
     @asynccontextmanager
     async def follow(self, signal: Signal, tenant: str) -> AsyncIterator[Backlog]:
         """See what is committed from now on."""
-        followed, backlog = self._backlogs[signal], Backlog()
+        followed, backlog = self._backlogs[signal], Backlog(signal, self._clock)
         followed.setdefault(tenant, set()).add(backlog)
         try:
             yield backlog

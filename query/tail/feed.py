@@ -48,8 +48,8 @@ class Feed:
     """
     Follows a signal and tenant from `open` to `close`.
 
-    Each record is looked at once for a distinct question and written once for all. While that
-    takes longer than what comes, the follower's backlog is full and says what it missed.
+    Each record is looked at once for a distinct question and written once for all. Where that
+    takes longer than what comes, the follower says what it missed.
     """
 
     def __init__(self, means: Means, signal: Signal, tenant: str) -> None:
@@ -86,13 +86,12 @@ class Feed:
         for reader in readers:
             reader.lose(Loss.UNEXAMINED, sight.missed)
         meters.count({Loss.UNEXAMINED: sight.missed * len(readers)})
+        rooms = {asked: question.room() for asked, question in self.questions.items()}
         loop = asyncio.get_running_loop()
-        for rows in sight.batches:
-            rooms = {asked: question.room() for asked, question in self.questions.items()}
-            found = await loop.run_in_executor(self._means.thread, self._examine, rows, rooms)
-            for asked, (slices, left_out) in found.items():
-                if question := self.questions.get(asked):
-                    meters.count(question.show(slices, left_out))
+        found = await loop.run_in_executor(self._means.thread, self._examine, sight.rows, rooms)
+        for asked, (slices, left_out) in found.items():
+            if question := self.questions.get(asked):
+                meters.count(question.show(slices, left_out))
 
     def _examine(
         self, rows: pa.RecordBatch, rooms: Mapping[Asked, int]

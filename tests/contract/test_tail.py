@@ -122,6 +122,19 @@ async def test_a_follower_that_stays_away_misses_with_a_count_and_another_does_n
         assert bodies((await seen(away, 1))[0]) == ["again"]
 
 
+async def test_a_follower_that_is_behind_sees_what_is_new(open_rig, monkeypatch):
+    rig = await open_rig()
+    async with rig.far.follow(LOGS, "a") as behind, rig.far.follow(LOGS, "a") as there:
+        await known(rig.near, LOGS, "a")
+        for number in range(5):
+            rig.near.show(group(words(str(number), tenant="a")))
+        await seen(there, 5)
+        monkeypatch.setattr(sights, "FRESH_S", 0.0)
+        batches, missed = await seen(behind, 5)
+
+    assert (bodies(batches), missed) == (["4"], 4)
+
+
 async def test_of_a_group_that_is_too_large_the_newest_are_shown(open_rig):
     whole = words(*(f"{number:01000}" for number in range(200)))
     rig = await open_rig(tail_bytes_max=whole.rows.nbytes // 4)
