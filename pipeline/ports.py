@@ -272,12 +272,12 @@ class QueryBackend(Protocol):
 @dataclass(frozen=True, slots=True)
 class Sight:
     """
-    What a follower sees next: records of one commit, after so many that it missed.
+    What a follower has not seen yet: records in the order of their commits, and how many it missed.
 
-    `rows` have the columns of `pipeline/schema.py`; without any there is only a count.
+    The columns of `batches` are those of `pipeline/schema.py`.
     """
 
-    rows: pa.RecordBatch
+    batches: Sequence[pa.RecordBatch]
     missed: int
 
 
@@ -286,7 +286,7 @@ class Follower(Protocol):
 
     async def take(self) -> Sight:
         """
-        Wait for the next to see and return it.
+        Wait for something to see and return all of it.
 
         What waits for too long, or finds no room, is missed and counted: a follower that cannot
         keep up sees what is new. Cancelling loses nothing. One taker at a time.

@@ -12,7 +12,6 @@ import pyarrow as pa
 from pipeline.bus.config import BusConfig
 from pipeline.errors import Rejected
 from pipeline.ports import Group, Sight
-from pipeline.schema import SCHEMAS
 from pipeline.signal import Signal
 
 BACKLOG_BYTES_MAX: Final = 32 * 2**20
@@ -24,8 +23,7 @@ FRESH_S: Final = 2.0
 class Backlog:
     """A `Follower`: what is added waits to be taken, within bounds."""
 
-    def __init__(self, signal: Signal, clock: Callable[[], float] = time.monotonic) -> None:
-        self._nothing = pa.RecordBatch.from_pylist([], SCHEMAS[signal])
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._waiting: deque[tuple[float, pa.RecordBatch]] = deque()
         self._bytes = 0
@@ -48,24 +46,16 @@ class Backlog:
             self._come.set()
 
     async def take(self) -> Sight:
-        """Wait for the next to see and return it."""
+        """Wait for something to see and return all of it."""
         await self._come.wait()
+        self._come.clear()
         old = self._clock() - FRESH_S
         while len(self._waiting) > 1 and self._waiting[0][0] < old:  # the newest is seen at any age
-            self._missed += self._next().num_rows
-        rows = self._next()
-        sight = Sight(rows, self._missed)
-        self._missed = 0
-        if not self._waiting:
-            self._come.clear()
+            self._missed += self._waiting.popleft()[1].num_rows
+        sight = Sight([rows for _, rows in self._waiting], self._missed)
+        self._waiting.clear()
+        self._bytes = self._missed = 0
         return sight
-
-    def _next(self) -> pa.RecordBatch:
-        if not self._waiting:
-            return self._nothing
-        _, rows = self._waiting.popleft()
-        self._bytes -= rows.nbytes
-        return rows
 
 
 class MemoryTail:
@@ -92,7 +82,7 @@ class MemoryTail:
     @asynccontextmanager
     async def follow(self, signal: Signal, tenant: str) -> AsyncIterator[Backlog]:
         """See what is committed from now on."""
-        followed, backlog = self._backlogs[signal], Backlog(signal, self._clock)
+        followed, backlog = self._backlogs[signal], Backlog(self._clock)
         followed.setdefault(tenant, set()).add(backlog)
         try:
             yield backlog

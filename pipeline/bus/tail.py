@@ -121,7 +121,7 @@ class NatsTail:
     @asynccontextmanager
     async def follow(self, signal: Signal, tenant: str) -> AsyncIterator[Backlog]:
         """See what is committed from about now on; raises Unavailable while NATS is away."""
-        backlog = Backlog(signal, self._clock)
+        backlog = Backlog(self._clock)
         with verdicts():
             subscription = await self._subscribe(backlog, (signal, tenant))
         self._backlogs[backlog] = signal, tenant

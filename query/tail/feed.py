@@ -1,7 +1,7 @@
 """What is committed of one signal and tenant, examined for everybody who tails it."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -16,11 +16,8 @@ from pipeline.plan import Condition
 from pipeline.ports import Follower, Tail
 from pipeline.signal import Signal
 from query.tail.meters import TailMeters
-from query.tail.question import Question, sample
+from query.tail.question import Places, Question, sample
 from query.tail.reader import SLICE_BYTES, Loss, Reader, Slice
-
-Asked: TypeAlias = Condition | None
-"""None asks for everything."""
 
 Meet: TypeAlias = Callable[
     [pa.RecordBatch, Sequence[Condition]], "Sequence[np.ndarray[Any, np.dtype[np.bool_]]]"
@@ -53,7 +50,8 @@ class Feed:
     """
 
     def __init__(self, means: Means, signal: Signal, tenant: str) -> None:
-        self.questions: dict[Asked, Question] = {}
+        self.questions: dict[str, Question] = {}
+        """By the condition's own text: to Python, 1 equals True."""
         self._means = means
         self._signal = signal
         self._tenant = tenant
@@ -86,36 +84,47 @@ class Feed:
         for reader in readers:
             reader.lose(Loss.UNEXAMINED, sight.missed)
         meters.count({Loss.UNEXAMINED: sight.missed * len(readers)})
-        rooms = {asked: question.room() for asked, question in self.questions.items()}
+        if not sight.batches:
+            return
+        rooms = [(question, question.room()) for question in self.questions.values()]
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._means.thread, self._examine, sight.rows, rooms)
-        for asked, (slices, left_out) in found.items():
-            if question := self.questions.get(asked):
-                meters.count(question.show(slices, left_out))
+        found = await loop.run_in_executor(self._means.thread, self._examine, sight.batches, rooms)
+        for question, slices, left_out in found:
+            meters.count(question.show(slices, left_out))
 
     def _examine(
-        self, rows: pa.RecordBatch, rooms: Mapping[Asked, int]
-    ) -> dict[Asked, tuple[list[Slice], int]]:
+        self, batches: Sequence[pa.RecordBatch], rooms: Sequence[tuple[Question, int]]
+    ) -> list[tuple[Question, list[Slice], int]]:
         """Return what to show of the rows to each question, and how many more of them match."""
-        conditions = [asked for asked in rooms if asked is not None]
-        masks = dict(zip(conditions, self._means.meet(rows, conditions), strict=True))
-        matching = {
-            asked: np.arange(rows.num_rows) if asked is None else np.flatnonzero(masks[asked])
-            for asked in rooms
-        }
-        shown = {asked: sample(places, rooms[asked]) for asked, places in matching.items()}
-        union: Any = reduce(np.union1d, shown.values(), np.arange(0))
+        rows = _joined(batches)
+        conditions = [question.asked for question, _ in rooms if question.asked is not None]
+        masks = iter(self._means.meet(rows, conditions))
+        matching: list[Places] = [
+            np.arange(rows.num_rows) if question.asked is None else np.flatnonzero(next(masks))
+            for question, _ in rooms
+        ]
+        shown = [sample(places, room) for places, (_, room) in zip(matching, rooms, strict=True)]
+        union: Any = reduce(np.union1d, shown, np.arange(0))
         texts = self._means.write(self._signal, rows.take(union)) if len(union) else ()
-        return {
-            asked: (
+        return [
+            (
+                question,
                 _slices([texts[at] for at in np.searchsorted(union, places)]),
-                len(matching[asked]) - len(places),
+                len(matches) - len(places),
             )
-            for asked, places in shown.items()
-        }
+            for (question, _), matches, places in zip(rooms, matching, shown, strict=True)
+        ]
 
     def _readers(self) -> list[Reader]:
         return [reader for question in self.questions.values() for reader in question.readers]
+
+
+def _joined(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    # To look at something costs more than its rows do when they are few.
+    if len(batches) == 1:
+        return batches[0]
+    whole = pa.Table.from_batches(batches).unify_dictionaries().combine_chunks()
+    return whole.to_batches()[0]
 
 
 def _slices(texts: Sequence[bytes]) -> list[Slice]:

@@ -11,11 +11,12 @@ from typing import Final, Self, TypeAlias
 import pyarrow as pa
 
 from pipeline.errors import Overloaded, Unavailable
+from pipeline.plan import Condition
 from pipeline.ports import Tail
 from pipeline.schema import SCHEMAS
 from pipeline.signal import Signal
 from query.config import TailConfig
-from query.tail.feed import Asked, Feed, Means, Meet, Write
+from query.tail.feed import Feed, Means, Meet, Write
 from query.tail.meters import TailMeters
 from query.tail.question import Question
 from query.tail.reader import Reader
@@ -63,7 +64,9 @@ class Hub:
             reader.end(STOPPING)
 
     @asynccontextmanager
-    async def read(self, signal: Signal, tenant: str, asked: Asked) -> AsyncIterator[Reader]:
+    async def read(
+        self, signal: Signal, tenant: str, asked: Condition | None
+    ) -> AsyncIterator[Reader]:
         """
         Read what is committed from now on and meets the condition.
 
@@ -100,20 +103,22 @@ class Hub:
                 del readers[tenant]
             self._means.meters.readers.dec()
 
-    async def _join(self, key: _Key, asked: Asked, reader: Reader) -> None:
+    async def _join(self, key: _Key, asked: Condition | None, reader: Reader) -> None:
         async with self._changing:
             feed = self._feeds.get(key)
             if feed is None:
                 feed = Feed(self._means, *key)
                 await feed.open()
                 self._feeds[key] = feed
-            if asked not in feed.questions:
-                feed.questions[asked] = Question(self.config.records_per_s_max, self._clock)
-            feed.questions[asked].readers.add(reader)
+            question = feed.questions.get(repr(asked))
+            if question is None:
+                question = Question(asked, self.config.records_per_s_max, self._clock)
+                feed.questions[repr(asked)] = question
+            question.readers.add(reader)
             self._open.add(reader)
 
     async def _leave(
-        self, joining: asyncio.Task[None], key: _Key, asked: Asked, reader: Reader
+        self, joining: asyncio.Task[None], key: _Key, asked: Condition | None, reader: Reader
     ) -> None:
         await asyncio.wait({joining})
         if joining.exception():
@@ -121,9 +126,10 @@ class Hub:
         async with self._changing:
             feed = self._feeds[key]
             self._open.discard(reader)
-            feed.questions[asked].readers.discard(reader)
-            if not feed.questions[asked].readers:
-                del feed.questions[asked]
+            question = feed.questions[repr(asked)]
+            question.readers.discard(reader)
+            if not question.readers:
+                del feed.questions[repr(asked)]
             if not feed.questions:
                 del self._feeds[key]
                 await feed.close()

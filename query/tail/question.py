@@ -5,15 +5,19 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from pipeline.plan import Condition
 from query.tail.reader import Loss, Reader, Slice
 
 Places: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 
 
 class Question:
-    """The readers of one condition, and the records that it may still show them at the moment."""
+    """The readers of one condition (None: of everything), and how much they may be shown now."""
 
-    def __init__(self, records_per_s: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, asked: Condition | None, records_per_s: int, clock: Callable[[], float]
+    ) -> None:
+        self.asked = asked
         self.readers: set[Reader] = set()
         self._rate = records_per_s
         self._clock = clock

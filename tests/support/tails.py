@@ -43,7 +43,7 @@ async def seen(follower: Follower, records: int) -> tuple[list[pa.RecordBatch], 
     async with asyncio.timeout(DEADLINE_S):
         while missed + sum(rows.num_rows for rows in batches) < records:
             sight = await follower.take()
-            batches.append(sight.rows)
+            batches += sight.batches
             missed += sight.missed
     return batches, missed
 

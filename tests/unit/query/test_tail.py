@@ -102,6 +102,16 @@ async def test_readers_of_one_question_and_of_others_get_what_matches_written_on
         assert works.told("shown") == 7
 
 
+async def test_questions_that_only_python_takes_for_equal_are_two():
+    works = Works()
+    rows = [log("api", 1, text, attributes={"a": value}) for text, value in (("1", 1), ("t", True))]
+    async with works.hub, works.read("a=1") as one, works.read("a=true") as other:
+        works.tail.show(group(batch(LOGS, rows)))
+
+        assert await got(one, 1) == ("1", {})
+        assert await got(other, 1) == ("t", {})
+
+
 async def test_tenants_and_signals_are_apart():
     works = Works()
     async with works.hub, works.read(tenant="a") as one, works.read(tenant="b") as other:
@@ -240,7 +250,7 @@ async def test_a_reader_says_when_nothing_comes():
 
 def test_the_room_of_a_question_is_that_of_a_second():
     now = 0.0
-    question = Question(10, lambda: now)
+    question = Question(None, 10, lambda: now)
     question.show([Slice(b"", 8)], 0)
     assert question.room() == 2
     now = 0.5
