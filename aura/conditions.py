@@ -1,7 +1,13 @@
-"""The query language as processors take it: what joins `query` and `pipeline`, strangers else."""
+"""Conditions on records on their way: what joins `query` and `pipeline`, strangers else."""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
 
 from pipeline.errors import Rejected
 from pipeline.plan import Condition
+from pipeline.processors.arrays import Mask
+from pipeline.processors.condition import Rows
 from pipeline.signal import Signal
 from query.language.check import check
 from query.language.parse import parse
@@ -13,3 +19,9 @@ def condition(text: str, signal: Signal) -> Condition:
     if found is None:
         raise Rejected("must not be empty: every record would meet it")
     return found
+
+
+def meet(rows: pa.RecordBatch, conditions: Sequence[Condition]) -> Sequence[Mask]:
+    """Return for each condition which rows meet it; raises Rejected for what cannot be told."""
+    opened = Rows(rows)
+    return [opened.meet(one) for one in conditions]

@@ -16,7 +16,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
-from aura.conditions import condition
+from aura.conditions import condition, meet
 from aura.config import Config
 from otlp.codec import Decoder
 from otlp.config import host_and_port
@@ -29,19 +29,21 @@ from otlp.receivers.http import HttpReceiver
 from otlp.receivers.metrics import Metrics
 from otlp.receivers.replay import Replay
 from pipeline import probes, processors
-from pipeline.bus import open_bus
+from pipeline.bus import open_bus, open_tail
 from pipeline.errors import Setup
 from pipeline.folder import DataFolder
 from pipeline.listener import AppRunner
 from pipeline.meters import RouterMeters
-from pipeline.ports import Bus, QueryBackend, Store
+from pipeline.ports import Bus, QueryBackend, Store, Tail
 from pipeline.prepare import Preparation
 from pipeline.signal import Signal
 from pipeline.tls import Tls, TlsConfig
 from pipeline.window import TimeWindow
 from pipeline.worker import Limits, Worker
-from query.api import answers, http
+from query.api import answers, http, tail
 from query.engine import Engine
+from query.tail.hub import Hub
+from query.tail.meters import TailMeters
 from storage import open_store
 
 Tell = Callable[[str], None]
@@ -71,10 +73,13 @@ async def serve(config: Config, roles: frozenset[Role], stopped: asyncio.Event, 
         if roles & {Role.ROUTER, Role.INGESTOR}:
             bus = await up.enter_async_context(open_bus(config.bus, folder))
             parts.checks["bus"] = lambda: _answers(bus)
+        if roles & {Role.ROUTER, Role.QUERY}:
+            joined = bus if roles & {Role.ROUTER, Role.INGESTOR} else None
+            shown = await up.enter_async_context(open_tail(config.bus, joined))
         if Role.ROUTER in roles:
-            await parts.route(bus, store)
+            await parts.route(bus, store, shown)
         if Role.QUERY in roles:
-            await parts.ask(store)
+            await parts.ask(store, shown)
         if Role.INGESTOR in roles:
             await parts.receive(bus)
         for worker in parts.workers:
@@ -100,7 +105,7 @@ class Parts:
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._registry)
 
-    async def route(self, bus: Bus, store: Store) -> None:
+    async def route(self, bus: Bus, store: Store, shown: Tail) -> None:
         """Start a worker for every log of the bus."""
         config = self._config
         meters = RouterMeters(self._registry)
@@ -110,19 +115,24 @@ class Parts:
             chain = processors.build(config.pipeline.of(signal), signal, condition)
             for partition in range(config.bus.partitions):
                 prepare = Preparation(signal, partition, _decoder(signal, window), chain)
-                worker = Worker(bus, store, prepare, limits, meters)
+                worker = Worker(bus, store, prepare, limits, meters, tail=shown)
                 await self._up.enter_async_context(worker)
                 self.workers.append(worker)
                 self.checks[f"worker {signal} {partition}"] = _ready(worker)
 
-    async def ask(self, store: QueryBackend) -> None:
+    async def ask(self, store: QueryBackend, shown: Tail) -> None:
         """Serve the query API."""
         config = self._config.query
         engine = Engine(store, config.limits)
-        routes = http.routes(engine, self._keyring)
+        meters = TailMeters(self._registry)
+        hub = await self._up.enter_async_context(
+            Hub(shown, meet, tail.records, config.tail, meters)
+        )
+        routes = http.routes(engine, self._keyring) + tail.routes(engine, hub, self._keyring)
         tls = await self._tls("query.tls", config.tls)
         url = await self._web("query.listen", config.listen, routes, tls)
-        self.lines.append(f"look   {url}/v1/logs  /v1/traces  /v1/metrics")
+        self._up.callback(hub.stop)  # before the listener waits for those that are under way
+        self.lines.append(f"look   {url}/v1/logs  /v1/traces  /v1/metrics  /v1/tail")
 
     async def receive(self, bus: Bus) -> None:
         """Serve the doors."""

@@ -1,6 +1,6 @@
 """The seams: what the machinery asks of a bus, a processor, a store and a query backend."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -267,4 +267,50 @@ class QueryBackend(Protocol):
         Raises Rejected for a plan it cannot run or that broke a limit, Unavailable when the engine
         does not answer. Closing the iterator ends the query.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """
+    What a follower has not seen yet: records in the order of their commits, and how many it missed.
+
+    The columns of `batches` are those of `pipeline/schema.py`.
+    """
+
+    batches: Sequence[pa.RecordBatch]
+    missed: int
+
+
+class Follower(Protocol):
+    """Sees the records of one signal and tenant as they are committed."""
+
+    async def take(self) -> Sight:
+        """
+        Wait for something to see and return all of it.
+
+        What waits for too long, or finds no room, is missed and counted: a follower that cannot
+        keep up sees what is new. Cancelling loses nothing. One taker at a time.
+        """
+        ...
+
+
+class Tail(Protocol):
+    """
+    What was just committed, for those who look at this moment; nothing is kept.
+
+    A record is shown once at most, and only when it is stored. While nobody follows, showing is a
+    look into an empty table.
+    """
+
+    def followed(self, signal: Signal) -> Collection[str]:
+        """Return the tenants of whom somebody, in whatever process, follows the signal."""
+        ...
+
+    def show(self, group: Group) -> None:
+        """Show the group's records to who follows them; never waits and never raises."""
+        ...
+
+    def follow(self, signal: Signal, tenant: str) -> AbstractAsyncContextManager[Follower]:
+        """See what is committed from about now on; raises Unavailable, Overloaded."""
         ...

@@ -21,8 +21,8 @@ Model = TypeVar("Model", bound=BaseModel)
 Place: TypeAlias = tuple[str, ...]
 
 PREFIX: Final = "AURA_"
-_OTHERS: Final = {f"{PREFIX}CONFIG"}
-"""Variables that are no settings."""
+_OTHERS: Final = {f"{PREFIX}{name}" for name in ("CONFIG", "URL", "KEY")}
+"""Variables that are no settings: the file of them, and what the shell asks with."""
 
 
 def load(model: type[Model], file: Path | None, environment: Mapping[str, str]) -> Model:

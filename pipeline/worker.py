@@ -19,7 +19,7 @@ from pipeline.config import RouterConfig
 from pipeline.errors import AuraError, Rejected, Unavailable
 from pipeline.gather import Gatherer
 from pipeline.meters import RouterMeters
-from pipeline.ports import Bus, Commit, Delivery, Group, LogState, Reader, Recovery, Store
+from pipeline.ports import Bus, Commit, Delivery, Group, LogState, Reader, Recovery, Store, Tail
 from pipeline.position import Position
 from pipeline.prepare import Preparation, Prepared
 from pipeline.resume import Resume, resume
@@ -53,18 +53,21 @@ class Worker:
     gathered or prepared, one waits, one is committed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - six parts, and a seam for tests
         self,
         bus: Bus,
         store: Store,
         prepare: Preparation,
         limits: Limits,
         meters: RouterMeters,
+        *,
+        tail: Tail,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.ready = asyncio.Event()
         self._bus = bus
         self._store = store
+        self._tail = tail
         self._prepare = prepare
         self._limits = limits
         self._meters = meters.of(prepare.signal, prepare.partition)
@@ -145,7 +148,7 @@ class Worker:
     async def _gather(
         self, reader: Reader, place: Resume, recovery: Recovery, ready: asyncio.Queue[Work]
     ) -> None:
-        gatherer = Gatherer(reader, self._limits.config, self._clock)
+        gatherer = Gatherer(reader, self._limits.config, self._clock, self._watched)
         deliveries = await gatherer.group()
         # The reader belongs to the log that it saw first: is it the one that was compared?
         signal, partition = self._prepare.signal, self._prepare.partition
@@ -233,8 +236,12 @@ class Worker:
             else:
                 self._committed = prepared.group.commit
                 self._meters.committed(prepared.group, self._clock() - started)
+                self._tail.show(prepared.group)
                 return
             await asyncio.sleep(next(pauses))
+
+    def _watched(self) -> bool:
+        return bool(self._tail.followed(self._prepare.signal))
 
     async def _recover(self) -> Recovery:
         return await self._store.recover(self._prepare.signal, self._prepare.partition)

@@ -37,6 +37,23 @@ class Limits(BaseModel):
         return self
 
 
+class TailConfig(BaseModel):
+    """Live tails: how many, and what each may take."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    readers_max: Count = 1000
+    """Tails that are open at once; more are told to come again."""
+    tenant_readers_max: Count = 500
+    """Tails of one tenant that are open at once."""
+    records_per_s_max: Count = 500
+    """Records a second that a tail shows; of more an even sample, and the count of the others."""
+    backlog_bytes_max: Size = 1_000_000
+    """Bytes that wait for a slow reader; what comes then is dropped and counted."""
+    heartbeat: Annotated[Seconds, Field(gt=0)] = 15.0
+    """After how much silence a tail says that it is still there."""
+
+
 class Config(BaseModel):
     """The settings of the query role."""
 
@@ -46,3 +63,4 @@ class Config(BaseModel):
     """Address of the query API."""
     tls: TlsConfig = TlsConfig()
     limits: Limits = Limits()
+    tail: TailConfig = TailConfig()

@@ -31,7 +31,7 @@ def test_every_module_is_imported_or_run():
         parent, _, name = module.rpartition(".")
         if name == "__init__" or module in entries:
             continue
-        direct = rf"(from|import) {re.escape(module)}\b"
+        direct = rf"(from|import) {re.escape(module)}\b|: \"{re.escape(module)}\","
         listed = rf"from {re.escape(parent)} import [^\n]*\b{name}\b"
         if not re.search(direct, text) and not re.search(listed, text):
             lonely.append(module)

@@ -83,3 +83,7 @@ class BusConfig(BaseModel):
     publishes_max: Annotated[int, Field(ge=1, le=8000)] = Field(
         1000, description="Publishes without acknowledgement at any moment; more wait for a place"
     )
+    tail_bytes_max: Annotated[Size, Field(gt=0)] = Field(
+        8 * 2**20,
+        description="Bytes of one group and tenant that go to live tails; of more the newest do",
+    )

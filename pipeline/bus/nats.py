@@ -40,6 +40,7 @@ class NatsBus(NatsLetters):
         connect_wait_s: float = CONNECT_WAIT_S,
         has_room: Callable[[], bool] = lambda: True,
     ) -> None:
+        self.servers = tuple(servers)
         self._connect_wait_s = connect_wait_s
         self.partitions = config.partitions
         self._config = config

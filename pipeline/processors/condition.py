@@ -67,6 +67,9 @@ _ENVELOPES: Final[Mapping[str, tuple[str, Callable[[str], str]]]] = {
 Test: TypeAlias = Callable[[Elements, Numbers], Mask]
 """Which of some elements of a level pass."""
 
+KNOWN_MAX: Final = 100
+"""Comparisons whose outcome is kept, for conditions that have them in common."""
+
 _LEVELS: Final = (Level.RECORD, Level.RESOURCE, Level.SCOPE)
 
 
@@ -76,6 +79,7 @@ class Rows:
     def __init__(self, rows: pa.RecordBatch) -> None:
         self._rows = rows
         self._opened: dict[Level, Elements] = {}
+        self._known: dict[str, Mask] = {}
 
     def meet(self, condition: Condition) -> Mask:
         """Return which rows meet a condition; raises Rejected for one that it cannot tell of."""
@@ -86,7 +90,13 @@ class Rows:
                 return reduce(np.logical_or, map(self.meet, parts), self._all(holds=False))
             case Not(part):
                 return ~self.meet(part)
-        return self._leaf(condition)
+        name = repr(condition)  # not by equality: to Python, 1 is True
+        mask = self._known.get(name)
+        if mask is None:
+            mask = self._leaf(condition)
+            if len(self._known) < KNOWN_MAX:
+                self._known[name] = mask
+        return mask
 
     def _leaf(self, condition: Compare | OneOf | Exists | Find) -> Mask:
         match condition:

@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aiohttp import web
+import pyarrow as pa
+from aiohttp import hdrs, web
 
 from pipeline.guard import guarded, identity
 from pipeline.keyring import Access, Keyring
@@ -14,11 +15,14 @@ from pipeline.signal import Signal
 from query.api import answers, logs, metrics, parameters, render, times, traces
 from query.api.parameters import Range
 from query.api.render import Json
-from query.engine import Engine
+from query.engine import Answer, Engine
 from query.language.check import Checked
 
 TRUNCATED = "Aura-Truncated"
-"""Header of a trace that has more spans than `limits.trace_spans_max`: `true`."""
+"""Header of what the limit cut and cannot say so in its body: `true`."""
+
+ARROW = "application/vnd.apache.arrow.stream"
+"""A list as an Arrow IPC stream, for who accepts that: the columns of `pipeline/schema.py`."""
 
 
 def routes(
@@ -61,7 +65,7 @@ class Api:
         tenant = identity(request).tenant
         asked, checked = await self._read(request, Signal.TRACES, tenant)
         plan = Traces(tenant, asked.start_ns, asked.end_ns, checked.where, asked.limit)
-        return await self._list(plan, "traces", (asked, checked), traces.summary)
+        return await self._list(request, plan, (asked, checked), traces.summary)
 
     async def trace(self, request: web.Request) -> web.Response:
         """Answer all spans of a trace as OTLP/JSON, or 404 when there are none."""
@@ -85,7 +89,9 @@ class Api:
         asked, checked = await self._read(request, signal, tenant)
         sources = render.Sources()
         plan = Records(signal, tenant, asked.start_ns, asked.end_ns, checked.where, asked.limit)
-        return await self._list(plan, signal, (asked, checked), lambda stored: row(stored, sources))
+        return await self._list(
+            request, plan, (asked, checked), lambda stored: row(stored, sources)
+        )
 
     async def _read(
         self, request: web.Request, signal: Signal, tenant: str
@@ -96,13 +102,16 @@ class Api:
 
     async def _list(
         self,
+        request: web.Request,
         plan: Records | Traces,
-        name: str,
         read: tuple[Range, Checked],
         row: Callable[[Mapping[str, Any]], dict[str, Json]],
     ) -> web.Response:
         asked, checked = read
         answer = await self._engine.run(plan)
+        if ARROW in request.headers.get(hdrs.ACCEPT, ""):
+            return await _arrow(answer)
+        name = plan.signal if isinstance(plan, Records) else Signal.TRACES
 
         def write() -> bytes:
             rows = [row(stored) for stored in answer.rows.to_pylist()]
@@ -117,3 +126,15 @@ class Api:
 
         # Thousands of rows take long enough to hold up every other request.
         return answers.respond(await asyncio.to_thread(write))
+
+
+async def _arrow(answer: Answer) -> web.Response:
+    def write() -> bytes:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, answer.rows.schema) as writer:
+            writer.write_table(answer.rows)
+        return sink.getvalue().to_pybytes()
+
+    headers = {TRUNCATED: "true"} if answer.truncated else None
+    body = await asyncio.to_thread(write)
+    return web.Response(body=body, headers=headers, content_type=ARROW)

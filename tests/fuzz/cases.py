@@ -91,6 +91,8 @@ def _target(chance: Random, route: Route) -> bytes:
         path += questions.string(chance, path.rpartition("/")[2]) if path == whole else ""
     elif route.takes == "page":
         path += questions.page(chance)
+    elif route.takes == "tail":
+        path += questions.tail(chance)
     elif chance.random() < 0.05:
         path += questions.string(chance, questions.signal(chance))
     return path.encode()

@@ -11,6 +11,7 @@ from tests.fuzz.wire import Act, Case, Demand
 SILENCE_S = 0.2
 """How long a case that demands nothing is listened to."""
 NO_BODY = {204, 304}
+STREAM = "text/event-stream"
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,8 @@ async def _answer(reader: asyncio.StreamReader, method: str) -> Answer:
             break
     # What the parser refuses has no method any more, and HTTP's first version.
     refused = status == 400 and version != "HTTP/1.1"
+    if headers.get("content-type", "").startswith(STREAM) and status == 200:
+        return Answer(status, headers | {"connection": "close"}, b"")  # it ends when we do
     bodiless = (method == "HEAD" and not refused) or status in NO_BODY
     body = b"" if bodiless else await reader.readexactly(int(headers["content-length"]))
     return Answer(status, headers, body)

@@ -82,6 +82,14 @@ def string(chance: Random, signal: str) -> str:
     return "?" + written
 
 
+def tail(chance: Random) -> str:
+    """Return a query string for a tail, with its question mark."""
+    name = chance.choice((*SIGNALS, *SIGNALS, "", "spans", odd.text(chance, 6)))
+    asked = query(chance, name) if name in SIGNALS and chance.random() < 0.8 else ""
+    more = f"&start={quote(chance.choice(TIMES))}" if chance.random() < 0.1 else ""
+    return f"?signal={quote(name)}&q={quote(asked)}{more}"
+
+
 def trace(chance: Random) -> str:
     """Return what follows /v1/traces/."""
     usual = (

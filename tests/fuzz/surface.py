@@ -18,8 +18,8 @@ class Route:
     """
     A path of a door, and what is sent there.
 
-    That is `otlp`, `plain`, `question`, `trace`, `page` or `none`; `{id}` in the path stands for
-    the number of a dead letter.
+    That is `otlp`, `plain`, `question`, `tail`, `trace`, `page` or `none`; `{id}` in the path stands
+    for the number of a dead letter.
     """
 
     door: Door
@@ -41,6 +41,7 @@ ROUTES = (
     *(Route(API, "POST", f"/v1/{signal}", "plain") for signal in SIGNALS),
     *(Route(QUERY, "GET", f"/v1/{signal}", "question") for signal in SIGNALS),
     Route(QUERY, "GET", "/v1/traces/", "trace"),
+    Route(QUERY, "GET", "/v1/tail", "tail"),
     Route(API, "GET", "/v1/deadletters", "page"),
     Route(API, "GET", "/v1/deadletters/{id}", "none"),
     Route(API, "POST", "/v1/deadletters/{id}/replay", "none"),

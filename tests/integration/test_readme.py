@@ -2,9 +2,11 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -60,7 +62,7 @@ def test_curl(aura: Aura, tmp_path: Path):
     for block, shown in zip(found, [*found[1:], Block("", "")], strict=True):
         if block.language == "python":  # sends what is looked up below
             python(block.at(aura.ports), tmp_path)
-        if block.language != "sh" or "curl" not in block.text:
+        if block.language != "sh" or "curl" not in block.text or "/v1/tail" in block.text:
             continue
         script = block.at(aura.ports).replace("curl ", "curl -sS --fail-with-body ")
 
@@ -76,6 +78,41 @@ def test_curl(aura: Aura, tmp_path: Path):
             told = output()
             assert "accepted" in told or told == "{}"
             assert '"refused": 0' in told or "refused" not in told
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+def test_tail(aura: Aura):
+    """What comes after the tail's start is told by it."""
+    (block,) = [block for block in blocks() if "/v1/tail" in block.text]
+    command = shlex.split(block.at(aura.ports), comments=True)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as tail:
+        assert tail.stdout is not None
+        lines = iter(tail.stdout.readline, b"")
+        try:
+            assert b"event: open\n" in lines
+            sent = json.dumps({"level": "WARN", "message": "to the tail"}).encode()
+            urllib.request.urlopen(aura.url("/v1/logs", "ingestor.api"), sent, timeout=20).close()
+            assert any(b'"to the tail"' in line for line in lines)
+        finally:
+            tail.kill()
+
+
+def test_terminal(aura: Aura, tmp_path: Path):
+    """Each command is taken; what it prints is told in test_shell.py."""
+    (block,) = [block for block in blocks() if "aura query" in block.text]
+    commands = [shlex.split(line, comments=True) for line in block.text.splitlines()]
+    assert [command[1] for command in commands] == ["query", "query", "trace", "tail"]
+    told = {"service_name": "shop", "level": "WARN", "message": "to the terminal"}
+    span = {"trace_id": commands[2][2], "span_id": "b7ad6b7169203331", "name": "checkout"}
+    for signal, record in (("logs", told), ("traces", span | {"status": "error"})):
+        sent = json.dumps(record).encode()
+        urllib.request.urlopen(aura.url(f"/v1/{signal}", "ingestor.api"), sent, timeout=20).close()
+    poll(lambda: aura.ask("/v1/logs", q="terminal")["logs"])
+    poll(lambda: aura.ask("/v1/traces", q="error=true")["traces"])
+    around = {"PYTHONPATH": str(ROOT), "AURA_URL": aura.url("")}
+    for _, *arguments in commands[:3]:
+        assert run(sys.executable, "-m", "aura", *arguments, cwd=tmp_path, **around)
+    assert run(sys.executable, "-m", "aura", *commands[3][1:], "--help", cwd=tmp_path, **around)
 
 
 def attempt(output: Callable[[], str]) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 
 from pipeline.bus.memory import MemoryBus
 from pipeline.errors import AuraError, Overloaded
-from pipeline.ports import Delivery, Message
+from pipeline.ports import DEFAULT_TENANT, Delivery, Group, Message
+from pipeline.signal import Signal
 from tests.sim.half import Disk, HalfStore
 from tests.sim.world import World
 from tests.support.fragile_bus import Copy, FragileBus
@@ -45,6 +46,20 @@ class Bus(FragileBus):
         await self._world.after("purge")
 
 
+class Shown:
+    """A tail that somebody follows: what is shown, over all processes."""
+
+    def __init__(self) -> None:
+        self.words: Counter[str] = Counter()
+
+    def followed(self, signal: Signal) -> Sequence[str]:
+        return [DEFAULT_TENANT]
+
+    def show(self, group: Group) -> None:
+        for batch in group.batches:
+            self.words.update(batch.rows["body"].to_pylist())
+
+
 class Run:
     """One seed's run; `check` raises AssertionError with what happened."""
 
@@ -54,6 +69,7 @@ class Run:
         self.bus = Bus(self.world, stream_bytes_max=dice.choice((60, 400, 10_000)))
         self.disk = Disk()
         self.store = HalfStore(self.world, self.disk)
+        self.shown = Shown()
         self.answered: dict[str, Message] = {}
         self._gone: list[tuple[Sequence[Delivery], set[str]]] = []
         self._replay_window = dice.choice((0, 3, 1000))
@@ -84,7 +100,11 @@ class Run:
         while True:
             self.world.killed.clear()
             self.store = HalfStore(self.world, self.disk)
-            options = {"group_records_max": self._group_records_max, "retry_wait_max_s": 5.0}
+            options = {
+                "group_records_max": self._group_records_max,
+                "retry_wait_max_s": 5.0,
+                "tail": self.shown,
+            }
             async with worker(self.bus, self.store, replay_window=self._replay_window, **options):
                 await self.world.killed.wait()
                 self.store.die()
@@ -159,6 +179,7 @@ class Run:
                 assert (stored[word], buried[word]) == (wanted, 0), word
         doubled = [word for word, times in stored.items() if times > 1]
         assert not doubled, doubled
+        assert self.shown.words <= stored, self.shown.words - stored
         ledger = self.disk.ledger()
         assert ledger.stored == len(self.disk.rows)
         counted = ledger.stored + ledger.filtered + ledger.sampled + ledger.buried

@@ -40,5 +40,5 @@ def blocks() -> list[Block]:
 def questions() -> list[tuple[str, str]]:
     """Return the signal and the text of each question in the section "Ask"."""
     text = README.read_text()
-    asked = text[text.index("## Ask") : text.index("## Configure")]
+    asked = text[text.index("## Ask") : text.index("## In the terminal")]
     return [(signal, query) for signal, _, query in _ASKED.findall(asked)]

@@ -16,6 +16,7 @@ from pipeline import schema
 from pipeline.batch import Batch
 from pipeline.bus.config import BusConfig
 from pipeline.bus.memory import MemoryBus
+from pipeline.bus.sights import MemoryTail
 from pipeline.config import RouterConfig
 from pipeline.errors import Rejected
 from pipeline.meters import RouterMeters
@@ -106,6 +107,7 @@ def worker(bus: Any, store: Any, registry: CollectorRegistry | None = None, **op
     import asyncio
 
     parts = {
+        "tail": options.pop("tail", None) or MemoryTail(BusConfig()),
         "prepare": options.pop("prepare", None) or preparation(),
         "meters": RouterMeters(registry or CollectorRegistry()),
         "limits": limits(**options),

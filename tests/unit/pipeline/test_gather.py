@@ -124,3 +124,12 @@ async def test_one_look_asks_for_no_more_than_fits_and_than_the_event_loop_bears
     await groups(script, 1, group_bytes_max=limit)
 
     assert script.asked[:3] == [TAKE_BYTES_MAX, TAKE_BYTES_MAX, 10]
+
+
+async def test_a_group_that_somebody_waits_to_see_gathers_for_half_a_second():
+    script = Script(*((number / 10, of(60)) for number in range(30)))
+    config = RouterConfig(group_records_max=1000)
+
+    watched = Gatherer(script, config, lambda: script.now, lambda: script.now < 1.0)
+
+    assert [len(await watched.group()) for _ in range(2)] == [6, 11]

@@ -180,3 +180,14 @@ def test_kernels_say_what_plain_python_says(signal, data):
 def test_what_cannot_be_told_is_refused_even_of_no_rows(condition, fault):
     with pytest.raises(Rejected, match=fault):
         Rows(make(Signal.LOGS, [])).meet(condition)
+
+
+def test_comparisons_that_only_python_takes_for_equal_are_told_apart():
+    stored = attributes([[("a", *encode(value))] for value in (1, True)])
+    rows = Rows(batch(Signal.LOGS, 2, attributes=stored).rows)
+    one, true = (
+        Compare(AttributeField("a", Level.RECORD), Operator.EQUAL, value) for value in (1, True)
+    )
+
+    assert rows.meet(one).tolist() == [True, False]
+    assert rows.meet(true).tolist() == [False, True]

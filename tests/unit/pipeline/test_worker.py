@@ -205,6 +205,37 @@ async def test_a_commit_whose_answer_is_lost_is_not_repeated():
     assert store.attempts == [(1, 1), (2, 2)]
 
 
+class Shown:
+    """A tail that keeps what it was shown, and what was stored at that moment."""
+
+    def __init__(self, store):
+        self.words = []
+        self.store = store
+        self.early = []
+
+    def followed(self, signal):
+        return ()
+
+    def show(self, group):
+        words = [word for batch in group.batches for word in bodies(batch.rows)]
+        stored = [word for rows in self.store._rows[SIGNAL, "default"] for word in bodies(rows)]
+        self.early += set(words) - set(stored)
+        self.words += words
+
+
+@virtual
+@pytest.mark.parametrize("plan", [[], ["before"] * 3, ["after"], ["before", "after"]])
+async def test_what_is_stored_is_shown_once_and_what_is_not_never(plan):
+    bus, store = FragileBus(), Store()
+    store.plan, shown = plan, Shown(store)
+
+    await settle(bus, store, "a", "filter", "b reject", "reject", "c", tail=shown)
+    await settle(bus, store, "d", tail=shown)
+
+    assert shown.words == ["a", "c", "d"]
+    assert shown.early == []
+
+
 @virtual
 async def test_while_the_store_is_down_a_group_is_tried_again_and_none_overtakes_it():
     bus, store = FragileBus(), Store()
