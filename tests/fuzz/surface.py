@@ -18,8 +18,8 @@ class Route:
     """
     A path of a door, and what is sent there.
 
-    That is `otlp`, `plain`, `question`, `tail`, `trace`, `page` or `none`; `{id}` in the path stands
-    for the number of a dead letter.
+    That is `otlp`, `plain`, `question`, `tail`, `trace`, `page` or `none`; `{id}` in the path
+    stands for the number of a dead letter.
     """
 
     door: Door

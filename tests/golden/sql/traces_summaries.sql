@@ -9,6 +9,6 @@ SELECT trace_id,
     argMinIf(toString(service_name), (start_time_unix_nano, span_id), parent_span_id = toFixedString('', 8)) AS root_service,
     argMinIf(toString(name), (start_time_unix_nano, span_id), parent_span_id = toFixedString('', 8)) AS root_name
 FROM spans
-WHERE tenant = {p0:String} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin({p1:Array(String)})), 16)) AND time >= (SELECT min(first) FROM trace_bounds WHERE tenant = {p0:String} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin({p1:Array(String)})), 16))) AND time <= (SELECT max(last) FROM trace_bounds WHERE tenant = {p0:String} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin({p1:Array(String)})), 16)))
+WHERE tenant = {p0:String} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(arrayConcat({p1:Array(String)}))), 16)) AND time >= (SELECT min(first) FROM trace_bounds WHERE tenant = {p0:String} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(arrayConcat({p1:Array(String)}))), 16))) AND time <= (SELECT max(last) FROM trace_bounds WHERE tenant = {p0:String} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin(arrayConcat({p1:Array(String)}))), 16)))
 GROUP BY trace_id
 ORDER BY start_ns DESC, trace_id DESC
