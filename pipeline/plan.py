@@ -298,7 +298,8 @@ class Made:
     A column of a table, made of a record.
 
     An attribute is its first value, the record's own before the resource's and the scope's: as
-    `ANY` its text form, as `NUMBER` the value if it is an int or a double, else null.
+    `ANY` its text form, as `NUMBER` the value if it is an int or a double, else null. A time or an
+    ID that is zero is null, as is the `value` of a point that has none.
     """
 
     name: str
@@ -362,12 +363,11 @@ class Aggregate:
     A column computed of the rows of each group, of those only that meet `where`.
 
     `of` is a column, "" for `COUNT` and `RATE`; of the kind `ANY` what reads as a number counts,
-    but for `COUNT_DISTINCT`. `kind` is INTEGER for counts, NUMBER for rates, else that of the
-    column, NUMBER in place of `ANY` and for averages of integers.
+    but for `COUNT_DISTINCT`. It is an INTEGER for counts, a NUMBER for rates, else of the kind of
+    the column, NUMBER in place of `ANY` and for averages of integers.
     """
 
     name: str
-    kind: Kind
     function: Function
     of: str = ""
     quantile: float = 0.0

@@ -9,13 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import schema
-from pipeline.plan import Condition, Keys, Plan, Records, Trace, Traces
+from pipeline.plan import Condition, Keys, Plan, Records, Table, Trace, Traces
 from pipeline.ports import Commit, Counts, Group, Recovery
 from pipeline.signal import Signal
 from storage.answers import KEYS, RECORDS, SUMMARY
 from storage.evaluate import Row, keys, matches
 from storage.fields import check
 from storage.tables import covers, services
+from storage.tabulate import tabulate
 
 _ERROR = 2
 
@@ -75,6 +76,9 @@ class MemoryStore:
                 table = of_trace.sort_by([("time", "ascending"), ("span_id", "ascending")])
             case Keys():
                 table = self._keys(plan)
+            case Table():
+                found = self._matching(plan.signal, plan)
+                table = tabulate(plan, _plain(found).to_pylist())
         yield _one(table.slice(0, plan.limit))
 
     def _keys(self, plan: Keys) -> pa.Table:
@@ -91,7 +95,7 @@ class MemoryStore:
             [RECORDS[signal].empty_table(), *self._rows.get((signal, tenant), ())]
         )
 
-    def _matching(self, signal: Signal, plan: Records | Traces) -> pa.Table:
+    def _matching(self, signal: Signal, plan: Records | Traces | Table) -> pa.Table:
         rows = self._all(signal, plan.tenant)
         start, end = (
             pa.scalar(min(max(0, ns), 2**64 - 1), pa.uint64())
@@ -120,14 +124,18 @@ class MemoryStore:
 def _where(rows: pa.Table, condition: Condition | None) -> pa.Table:
     if condition is None:
         return rows
-    # No condition asks for events, buckets and the like, which are slow to make Python of.
+    found = [matches(condition, one) for one in _plain(rows).to_pylist()]
+    return rows.filter(pa.array(found, pa.bool_()))
+
+
+def _plain(rows: pa.Table) -> pa.Table:
+    """Leave out events, buckets and the like: nothing asks for them, and they are slow to read."""
     names = [
         field.name
         for field in rows.schema
         if not pa.types.is_nested(field.type) or field.name == "attributes"
     ]
-    found = [matches(condition, one) for one in rows.select(names).to_pylist()]
-    return rows.filter(pa.array(found, pa.bool_()))
+    return rows.select(names)
 
 
 def _answer(signal: Signal, rows: pa.RecordBatch) -> pa.Table:

@@ -41,7 +41,8 @@ def read(given: MultiMapping[str], limits: Limits, now_ns: int) -> Range:
     Return the range that the parameters ask for.
 
     Without `end` it ends now, without `start` it is `limits.range` long, an empty one counts as not
-    given. Raises Wrong, which names the parameter, and for `q` the place in it.
+    given. Without `limit` it is `limits.rows`, of tables `limits.rows_max`. Raises Wrong, which
+    names the parameter, and for `q` the place in it.
     """
     only(given, RANGE)
     end, start, limit = given.get("end"), given.get("start"), given.get("limit")
@@ -50,12 +51,10 @@ def read(given: MultiMapping[str], limits: Limits, now_ns: int) -> Range:
     start_ns = times.parse(start, "start", now_ns) if start else default_ns
     if start_ns >= end_ns:
         raise Wrong(f"start ({times.text(start_ns)}) is not before end", "start")
-    return Range(
-        start_ns,
-        end_ns,
-        _limit(limit, limits) if limit else limits.rows,
-        parse(given.get("q", "")),
-    )
+    query = parse(given.get("q", ""))
+    # A table is small by what its stages say, not by being cut.
+    rows = limits.rows_max if query.stages else limits.rows
+    return Range(start_ns, end_ns, _limit(limit, limits) if limit else rows, query)
 
 
 def _limit(value: str, limits: Limits) -> int:
