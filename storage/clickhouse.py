@@ -10,7 +10,7 @@ import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from pipeline.errors import AuraError
-from pipeline.plan import Keys, Plan, Records, Table, Trace, Traces
+from pipeline.plan import CUT, Keys, Plan, Records, Table, Trace, Traces
 from pipeline.ports import Commit, Group, Recovery
 from pipeline.signal import Signal
 from storage import answers, committer, migrate
@@ -21,6 +21,7 @@ from storage.compile import table as tables
 from storage.compile.parameters import Statement
 from storage.config import StorageConfig
 from storage.connection import READING, Connection, fetch, kill
+from storage.examination import ID, Examination, texts
 from storage.fence import Fence
 from storage.kinds import kinds
 from storage.target import Target
@@ -99,11 +100,14 @@ class ClickHouse:
         return (await self._ask(tables.table(plan), places)).rename_columns(columns.names)
 
     async def _traces(self, plan: Traces) -> pa.Table:
-        found = await self._ask(compiled.matching(plan), pa.schema([pa.field("id", pa.utf8())]))
-        ids = [str(one) for one in found["id"].to_pylist()]
-        if not ids:
-            return SUMMARY.empty_table()
-        return await self._ask(compiled.summaries(plan.tenant, ids), SUMMARY)
+        if plan.whole is None:
+            ids, cut = texts(await self._ask(compiled.matching(plan), ID)), False
+        else:
+            ids, cut = await Examination(plan, plan.whole, self._ask).matching()
+        found = SUMMARY.empty_table()
+        if ids:
+            found = await self._ask(compiled.summaries(plan.tenant, ids), SUMMARY)
+        return found.replace_schema_metadata({CUT: b"1"} if cut else None)
 
     async def _ask(self, statement: Statement, columns: pa.Schema) -> pa.Table:
         comment = f"aura-{uuid4()}"
