@@ -136,7 +136,7 @@ class Optionals final : public Column {
 // The ends of values of variable length; the first begins at 0.
 class Offsets {
  public:
-  void end(size_t at) {
+  [[gnu::always_inline]] void end(size_t at) {
     if (ends_.size() == 0) ends_.push(int32_t{0});
     ends_.push(static_cast<int32_t>(at));
   }
@@ -158,9 +158,18 @@ class Texts final : public Column {
     bytes_.append(text);
     end();
   }
+  // `wide` says that `kWide` bytes behind the text may be read.
+  [[gnu::always_inline]] void add(Bytes text, bool wide) {
+    if (wide) {
+      bytes_.append_wide(text);
+    } else {
+      bytes_.append(text);
+    }
+    end();
+  }
   // A text is also written in pieces, and then ended.
   Buffer& bytes() { return bytes_; }
-  void end() { offsets_.end(bytes_.size()); }
+  [[gnu::always_inline]] void end() { offsets_.end(bytes_.size()); }
   Bytes at(size_t index) const {
     size_t begin = offsets_.begin(index);
     return Bytes(bytes_.data() + begin, offsets_.begin(index + 1) - begin);

@@ -82,7 +82,7 @@ struct PointLists {
 };
 
 template <bool keep>
-void read_number(Reader in, Point& point, PointLists<keep>& lists) {
+[[gnu::always_inline]] inline void read_number(Reader in, Point& point, PointLists<keep>& lists) {
   while (uint32_t found = in.next()) {
     switch (found) {
       case tag(2, kFixed64): point.start = in.fixed64(); break;
@@ -98,7 +98,7 @@ void read_number(Reader in, Point& point, PointLists<keep>& lists) {
 }
 
 template <bool keep>
-void read_histogram(Reader in, Point& point, PointLists<keep>& lists) {
+[[gnu::always_inline]] inline void read_histogram(Reader in, Point& point, PointLists<keep>& lists) {
   auto count = [&](uint64_t found) { lists.bucket_counts.add(found); };
   auto bound = [&](double found) { lists.explicit_bounds.add(found); };
   while (uint32_t found = in.next()) {
@@ -181,7 +181,7 @@ void read_summary(Reader in, Point& point, PointLists<keep>& lists) {
 }
 
 template <bool keep>
-void read_point(MetricType type, Reader in, Point& point, PointLists<keep>& lists) {
+[[gnu::always_inline]] inline void read_point(MetricType type, Reader in, Point& point, PointLists<keep>& lists) {
   switch (type) {
     case kGauge:
     case kSum: return read_number(in, point, lists);

@@ -81,7 +81,7 @@ class Points {
     }
   }
 
-  void read_row(MetricType type, Reader in) {
+  [[gnu::always_inline]] void read_row(MetricType type, Reader in) {
     Point point;
     lists_.begin();
     read_point(type, in, point, lists_);
