@@ -16,6 +16,8 @@ struct Nothing {
   template <class... Any>
   void add(Any&&...) {}
   void add_null() {}
+  void add_nulls(size_t) {}
+  void add_empty(size_t) {}
   template <class... Any>
   void fill(Any&&...) {}
   void add_packed(Bytes) {}
