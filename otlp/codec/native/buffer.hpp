@@ -22,6 +22,12 @@ class Buffer {
       : data_(std::exchange(other.data_, nullptr)),
         size_(std::exchange(other.size_, 0)),
         capacity_(std::exchange(other.capacity_, 0)) {}
+  Buffer& operator=(Buffer&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    std::swap(capacity_, other.capacity_);
+    return *this;
+  }
   ~Buffer() { std::free(data_); }
 
   size_t size() const { return size_; }
@@ -58,6 +64,8 @@ class Buffer {
     std::memcpy(data_ + at, bytes.data(), bytes.size());
     size_ += bytes.size();
   }
+
+  void replace(size_t at, Bytes bytes) { std::memcpy(data_ + at, bytes.data(), bytes.size()); }
 
   void truncate(size_t size) { size_ = size; }
 
