@@ -10,6 +10,19 @@ answer is None, and `request.canonical` tells the two apart.
 def check(signal: int, payload: bytes) -> tuple[int, bytes] | None:
     """Return the number of records and, unless all are valid, the rule that each breaks or 0."""
 
+class Grammar:
+    """What a signal's OTLP/JSON may hold; nothing is asked of it."""
+
+def grammar(text: str) -> Grammar:
+    """Read the lines that `grammar.text` writes."""
+
+def transcode(grammar: Grammar, body: bytes) -> bytes | None:
+    """
+    Return an OTLP/JSON request as protobuf, as `json.from_text` would.
+
+    None for what is wrong or odd, which `json.from_text` then tells apart.
+    """
+
 class Batch:
     """Records of many requests as Arrow columns; RuntimeError when two threads use it at once."""
 

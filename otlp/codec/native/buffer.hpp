@@ -22,6 +22,12 @@ class Buffer {
       : data_(std::exchange(other.data_, nullptr)),
         end_(std::exchange(other.end_, nullptr)),
         most_(std::exchange(other.most_, nullptr)) {}
+  Buffer& operator=(Buffer&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(end_, other.end_);
+    std::swap(most_, other.most_);
+    return *this;
+  }
   ~Buffer() { std::free(data_); }
 
   size_t size() const { return static_cast<size_t>(end_ - data_); }
@@ -66,6 +72,8 @@ class Buffer {
     std::memcpy(data_ + at, bytes.data(), bytes.size());
     end_ += bytes.size();
   }
+
+  void replace(size_t at, Bytes bytes) { std::memcpy(data_ + at, bytes.data(), bytes.size()); }
 
   void truncate(size_t size) { end_ = data_ + size; }
 

@@ -1,0 +1,56 @@
+// The protobuf wire format, written: what `wire.hpp` reads.
+#pragma once
+
+#include "buffer.hpp"
+
+namespace aura {
+
+class WireWriter {
+ public:
+  Buffer& out() { return out_; }
+
+  [[gnu::always_inline]] void varint(uint64_t number) {
+    char* at = out_.room(kVarintMost);
+    out_.wrote(encode(at, number));
+  }
+
+  template <class T>
+  void fixed(uint32_t tag, T value) {
+    varint(tag);
+    out_.push(value);
+  }
+
+  [[gnu::always_inline]] void bytes(uint32_t tag, Bytes bytes) {
+    varint(tag);
+    varint(bytes.size());
+    out_.append(bytes);
+  }
+
+  // Begins a message, or whatever else has a length; `close` takes what this returns.
+  size_t open(uint32_t tag) {
+    varint(tag);
+    out_.push('\0');  // most lengths have one byte; a longer one moves the content
+    return out_.size();
+  }
+
+  void close(size_t start) {
+    char digits[kVarintMost];
+    size_t width = encode(digits, out_.size() - start);
+    if (width > 1) out_.insert(start, Bytes(digits, width - 1));
+    out_.replace(start - 1, Bytes(digits, width));
+  }
+
+ private:
+  static constexpr size_t kVarintMost = 10;
+
+  [[gnu::always_inline]] static size_t encode(char* at, uint64_t number) {
+    size_t size = 0;
+    for (; number >= 0x80; number >>= 7) at[size++] = static_cast<char>(number | 0x80);
+    at[size++] = static_cast<char>(number);
+    return size;
+  }
+
+  Buffer out_;
+};
+
+}  // namespace aura
