@@ -10,6 +10,16 @@ answer is None, and `request.canonical` tells the two apart.
 def check(signal: int, payload: bytes) -> tuple[int, bytes] | None:
     """Return the number of records and, unless all are valid, the rule that each breaks or 0."""
 
+def encode(signal: int, arrays: tuple[object, ...]) -> bytes:
+    """
+    Return the rows of all arrays as one request.
+
+    Arrays are capsules of Arrow's C data interface: the columns of `pipeline/schema.py` but
+    `sequence` and `time`, in their order, of their types; `TEXT` may also be plain. It is not
+    checked. Raises ValueError for a row with texts that are not as `pipeline/value.py` and
+    `pipeline/envelope.py` write them, OverflowError beyond 2 GiB.
+    """
+
 class Grammar:
     """What a signal's OTLP/JSON may hold; nothing is asked of it."""
 

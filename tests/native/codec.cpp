@@ -1,4 +1,4 @@
-// Mutates requests for a bounded time and has the native codec read them, under sanitizers.
+// Mutates requests for a bounded time and has the native codec read and write them, under sanitizers.
 //
 //   codec SECONDS SEED FILE...
 //
@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <fstream>
 #include <iterator>
 #include <random>
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "batch.hpp"
+#include "request_writer.hpp"
 
 namespace {
 
@@ -48,6 +50,10 @@ class Mutator {
     for (size_t times = 1 + below(4); times > 0; --times) change(bytes, seeds[below(seeds.size())].bytes);
     if (bytes.size() > kBytesMax) bytes.resize(kBytesMax);
     return bytes;
+  }
+
+  void spoil(std::vector<char>& bytes) {
+    if (!bytes.empty() && below(4) == 0) bytes[below(bytes.size())] = "\"\\[]{},:$0e-n\xff"[below(14)];
   }
 
  private:
@@ -93,16 +99,64 @@ void inspect(const ArrowArray& array) {
   if (array.dictionary != nullptr) inspect(*array.dictionary);
 }
 
-size_t finished(aura::Batch& batch) {
+// Gives each text bytes of its own, which end where it ends: the sanitizer sees a read of one more.
+template <class Change>
+void own_texts(const ArrowArray& array, std::deque<std::vector<char>>& kept, Change change) {
+  if (array.n_buffers == 3) {
+    auto from = static_cast<const char*>(array.buffers[2]);
+    kept.emplace_back(from, from + static_cast<const int32_t*>(array.buffers[1])[array.length]);
+    change(kept.back());
+    array.buffers[2] = kept.back().data();
+  }
+  for (int64_t child = 0; child < array.n_children; ++child) own_texts(*array.children[child], kept, change);
+  if (array.dictionary != nullptr) own_texts(*array.dictionary, kept, change);
+}
+
+template <class Records>
+aura::Buffer written_as(const ArrowArray& rows) {
+  aura::RequestWriter<Records> request;
+  request.add(rows);
+  return request.finish();
+}
+
+// Returns the rows as a request, and an empty one for what is refused.
+aura::Buffer written(aura::Signal signal, const ArrowArray& rows, bool sound) {
+  try {
+    switch (signal) {
+      case aura::kTraces: return written_as<aura::SpansWriter>(rows);
+      case aura::kLogs: return written_as<aura::LogsWriter>(rows);
+      default: return written_as<aura::PointsWriter>(rows);
+    }
+  } catch (const aura::Unclear&) {
+    require(!sound, "what was decoded can be written");
+    return {};
+  }
+}
+
+void write_back(aura::Signal signal, const ArrowArray& rows, Mutator& mutator) {
+  ArrowArray own = rows;  // without `sequence` and `time`
+  own.children += 2;
+  own.n_children -= 2;
+  std::deque<std::vector<char>> kept;
+  own_texts(own, kept, [](std::vector<char>&) {});
+  aura::Buffer request = written(signal, own, true);
+  aura::Verdicts verdicts = aura::verdicts_of(signal, Bytes(request.data(), request.size()));
+  require(verdicts == aura::Verdicts(static_cast<size_t>(rows.length), aura::kValid), "rows come back");
+  own_texts(own, kept, [&](std::vector<char>& bytes) { mutator.spoil(bytes); });
+  written(signal, own, false);
+}
+
+size_t finished(aura::Signal signal, aura::Batch& batch, Mutator& mutator) {
   ArrowArray* rows = batch.finish();
   inspect(*rows);
+  write_back(signal, *rows, mutator);
   auto records = static_cast<size_t>(rows->length);
   rows->release(rows);
   return records;
 }
 
 // Returns whether the native codec had an answer of its own.
-bool one(aura::Signal signal, const std::string& good, const std::string& mutant) {
+bool one(aura::Signal signal, const std::string& good, const std::string& mutant, Mutator& mutator) {
   // A copy that ends where the bytes end: the sanitizer sees a read of one more.
   std::vector<char> exact(mutant.begin(), mutant.end());
   Bytes payload(exact.data(), exact.size());
@@ -127,8 +181,8 @@ bool one(aura::Signal signal, const std::string& good, const std::string& mutant
     require(outcome.refused == (refused == std::string::npos ? 0 : refused + 1), "they refuse the same");
     if (outcome.refused == 0) expected += verdicts.size();
   }
-  require(finished(*batch) == expected, "a request is added whole or not at all");
-  require(finished(*batch) == 0, "a finished batch is empty");
+  require(finished(signal, *batch, mutator) == expected, "a request is added whole or not at all");
+  require(finished(signal, *batch, mutator) == 0, "a finished batch is empty");
   return clear;
 }
 
@@ -152,7 +206,7 @@ int main(int count, char** arguments) {
   while (std::chrono::steady_clock::now() < end) {
     const Seed& seed = seeds[mutator.below(seeds.size())];
     alarm(kHangSeconds);
-    clear += one(seed.signal, seed.bytes, mutator.mutant(seeds, seed));
+    clear += one(seed.signal, seed.bytes, mutator.mutant(seeds, seed), mutator);
     ++mutants;
   }
   std::printf("%zu mutants, %zu of them clear\n", mutants, clear);

@@ -73,6 +73,11 @@ class Buffer {
     end_ += bytes.size();
   }
 
+  void erase(size_t at, size_t count) {
+    std::memmove(data_ + at, data_ + at + count, size() - at - count);
+    end_ -= count;
+  }
+
   void replace(size_t at, Bytes bytes) { std::memcpy(data_ + at, bytes.data(), bytes.size()); }
 
   void truncate(size_t size) { end_ = data_ + size; }

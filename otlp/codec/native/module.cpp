@@ -2,6 +2,7 @@
 #include "python.hpp"
 
 #include "batch.hpp"
+#include "encode_module.hpp"
 #include "json_module.hpp"
 
 namespace {
@@ -133,6 +134,7 @@ PyType_Spec batch_spec = {"otlp.codec._native.Batch", sizeof(BatchObject), 0, Py
 
 PyMethodDef module_methods[] = {
     {"check", check, METH_VARARGS, nullptr},
+    {"encode", aura::encode, METH_VARARGS, nullptr},
     {"grammar", aura::grammar, METH_O, nullptr},
     {"transcode", aura::transcode, METH_VARARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},

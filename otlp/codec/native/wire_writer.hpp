@@ -26,18 +26,21 @@ class WireWriter {
     out_.append(bytes);
   }
 
-  // Begins a message, or whatever else has a length; `close` takes what this returns.
-  size_t open(uint32_t tag) {
+  // Begins a message, or whatever else has a length; `close` takes what this returns. `width` is how
+  // many bytes the length is expected to have: another number moves the content.
+  size_t open(uint32_t tag, size_t width = 1) {
     varint(tag);
-    out_.push('\0');  // most lengths have one byte; a longer one moves the content
+    std::memset(out_.room(width), 0, width);
+    out_.wrote(width);
     return out_.size();
   }
 
-  void close(size_t start) {
+  void close(size_t start, size_t expected = 1) {
     char digits[kVarintMost];
     size_t width = encode(digits, out_.size() - start);
-    if (width > 1) out_.insert(start, Bytes(digits, width - 1));
-    out_.replace(start - 1, Bytes(digits, width));
+    if (width > expected) out_.insert(start, Bytes(digits, width - expected));
+    if (width < expected) out_.erase(start - (expected - width), expected - width);
+    out_.replace(start - expected, Bytes(digits, width));
   }
 
  private:
