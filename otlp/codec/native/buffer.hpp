@@ -85,6 +85,7 @@ class Buffer {
  private:
   // Arrow's offsets have 31 bits; every buffer stays below, so that none of them can wrap.
   static constexpr size_t kMost = INT32_MAX - 64;
+  static constexpr size_t kFirst = 4096;
 
   // Most texts are short, and a call for each costs more than the copy: two moves that overlap.
   [[gnu::always_inline]] static void copy(char* to, const char* from, size_t size) {
@@ -113,7 +114,7 @@ class Buffer {
   [[gnu::noinline]] void grow(size_t more) {
     size_t size = this->size(), capacity = static_cast<size_t>(most_ - data_);
     if (more > kMost - size) throw std::length_error("a column holds at most 2 GiB");
-    size_t larger = capacity < 1 << 16 ? std::max<size_t>(4 * capacity, 1024) : 2 * capacity;
+    size_t larger = capacity < 1 << 16 ? std::max<size_t>(4 * capacity, kFirst) : 2 * capacity;
     capacity = std::min(kMost, std::max(larger, size + more));
     auto data = static_cast<char*>(std::realloc(data_, capacity));
     if (data == nullptr) throw std::bad_alloc();

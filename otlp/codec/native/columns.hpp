@@ -22,7 +22,7 @@ class Column {
 template <class T>
 class Numbers final : public Column {
  public:
-  void add(T value) { values_.push(value); }
+  [[gnu::always_inline]] void add(T value) { values_.push(value); }
   void add_packed(Bytes little_endian) { values_.append(little_endian); }
   void fill(T value, size_t count) {
     char* at = values_.room(count * sizeof(T));

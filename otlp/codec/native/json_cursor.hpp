@@ -175,12 +175,9 @@ class JsonCursor {
   // Goes to the next quote, backslash or control character; `seen` gathers the bits before it. Eight
   // bytes at a time: of the bits that tell such bytes, the lowest is always right.
   [[gnu::always_inline]] void find_stop(uint64_t& seen) {
-    constexpr uint64_t kEach = 0x0101010101010101;
     while (end_ - at_ >= 8) {
       uint64_t word = eight(at_);
-      uint64_t quote = word ^ kEach * '"', backslash = word ^ kEach * '\\';
-      uint64_t stop = (((quote - kEach) & ~quote) | ((backslash - kEach) & ~backslash) |
-                       ((word - kEach * 0x20) & ~word)) & kHighBits;
+      uint64_t stop = json_stops(word);
       if (stop != 0) {
         seen |= word & ((stop & -stop) - 1);
         at_ += __builtin_ctzll(stop) / 8;

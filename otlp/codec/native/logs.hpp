@@ -8,6 +8,7 @@ namespace aura {
 template <bool keep>
 class Logs {
  public:
+  static constexpr bool kKeep = keep;
   Shared<keep> shared;
 
   std::vector<Column*> columns() {

@@ -9,6 +9,7 @@ namespace aura {
 template <bool keep>
 class Points {
  public:
+  static constexpr bool kKeep = keep;
   Shared<keep> shared;
 
   std::vector<Column*> columns() {
@@ -26,7 +27,7 @@ class Points {
   void read(Reader in) {
     Metric metric;
     metadata_.truncate(0);
-    AttributeList listed(metadata_);
+    AttributeList<keep> listed(metadata_);
     size_t first = shared.verdicts.size();
     while (uint32_t found = in.next()) {
       switch (found) {

@@ -39,13 +39,6 @@ struct Shared {
   Kept<keep, Dictionary> scope;
 };
 
-template <class Write>
-Bytes written(Buffer& scratch, Write write) {
-  scratch.truncate(0);
-  write(scratch);
-  return Bytes(scratch.data(), scratch.size());
-}
-
 template <class Rows>
 void read_scope(Rows& rows, Reader in, Buffer& scratch) {
   Single scope;
@@ -59,8 +52,14 @@ void read_scope(Rows& rows, Reader in, Buffer& scratch) {
       default: in.skip(found);
     }
   }
-  Bytes text = written(scratch, [&](Buffer& out) { write_scope(out, *scope, schema_url); });
-  rows.shared.scope.fill(text, rows.shared.verdicts.size() - first);
+  size_t records = rows.shared.verdicts.size() - first;
+  scratch.truncate(0);
+  if (Rows::kKeep && records > 0) {
+    write_scope<true>(scratch, *scope, schema_url);
+    rows.shared.scope.fill(Bytes(scratch.data(), scratch.size()), records);
+  } else {
+    write_scope<false>(scratch, *scope, schema_url);
+  }
 }
 
 template <class Rows>
@@ -76,8 +75,14 @@ void read_resource(Rows& rows, Reader in, Buffer& scratch) {
       default: in.skip(found);
     }
   }
-  Bytes text = written(scratch, [&](Buffer& out) { write_resource(out, *resource, schema_url); });
-  rows.shared.resource.fill(text, rows.shared.verdicts.size() - first);
+  size_t records = rows.shared.verdicts.size() - first;
+  scratch.truncate(0);
+  if (Rows::kKeep && records > 0) {
+    write_resource<true>(scratch, *resource, schema_url);
+    rows.shared.resource.fill(Bytes(scratch.data(), scratch.size()), records);
+  } else {
+    write_resource<false>(scratch, *resource, schema_url);
+  }
 }
 
 // Reads a request to its end; `rows.shared.verdicts` then has a rule for each record.

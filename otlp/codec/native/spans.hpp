@@ -100,6 +100,7 @@ inline Status read_status(Reader in) {
 template <bool keep>
 class Spans {
  public:
+  static constexpr bool kKeep = keep;
   Shared<keep> shared;
 
   std::vector<Column*> columns() {

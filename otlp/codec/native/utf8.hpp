@@ -31,6 +31,15 @@ inline Sixteen sixteen(const char* at) {
 
 constexpr uint64_t kHighBits = 0x8080808080808080;
 
+// The high bit of each byte that ends a run of plain characters in a JSON string: a quote, a backslash
+// or a control character. Bits above the lowest may be wrong: borrows run upwards.
+[[gnu::always_inline]] inline uint64_t json_stops(uint64_t word) {
+  constexpr uint64_t kEach = 0x0101010101010101;
+  uint64_t quote = word ^ kEach * '"', backslash = word ^ kEach * '\\';
+  return (((quote - kEach) & ~quote) | ((backslash - kEach) & ~backslash) | ((word - kEach * 0x20) & ~word)) &
+         kHighBits;
+}
+
 [[gnu::always_inline]] inline bool is_ascii(const char* at, size_t size) {
   if (size >= 16) {
     Sixteen seen = sixteen(at + size - 16);  // overlaps what the loop reads
