@@ -39,6 +39,15 @@ struct Shared {
   Kept<keep, Dictionary> scope;
 };
 
+// Fills a column with what `write` writes; it only checks where nothing is kept, or no record is there.
+template <bool keep, class Column, class Write>
+void fill(Column& column, size_t records, Buffer& scratch, Write write) {
+  if (!keep || records == 0) return write(std::false_type{});
+  scratch.truncate(0);
+  write(std::true_type{});
+  column.fill(Bytes(scratch.data(), scratch.size()), records);
+}
+
 template <class Rows>
 void read_scope(Rows& rows, Reader in, Buffer& scratch) {
   Single scope;
@@ -53,13 +62,9 @@ void read_scope(Rows& rows, Reader in, Buffer& scratch) {
     }
   }
   size_t records = rows.shared.verdicts.size() - first;
-  scratch.truncate(0);
-  if (Rows::kKeep && records > 0) {
-    write_scope<true>(scratch, *scope, schema_url);
-    rows.shared.scope.fill(Bytes(scratch.data(), scratch.size()), records);
-  } else {
-    write_scope<false>(scratch, *scope, schema_url);
-  }
+  fill<Rows::kKeep>(rows.shared.scope, records, scratch, [&](auto keep) {
+    write_scope<decltype(keep)::value>(scratch, *scope, schema_url);
+  });
 }
 
 template <class Rows>
@@ -76,13 +81,9 @@ void read_resource(Rows& rows, Reader in, Buffer& scratch) {
     }
   }
   size_t records = rows.shared.verdicts.size() - first;
-  scratch.truncate(0);
-  if (Rows::kKeep && records > 0) {
-    write_resource<true>(scratch, *resource, schema_url);
-    rows.shared.resource.fill(Bytes(scratch.data(), scratch.size()), records);
-  } else {
-    write_resource<false>(scratch, *resource, schema_url);
-  }
+  fill<Rows::kKeep>(rows.shared.resource, records, scratch, [&](auto keep) {
+    write_resource<decltype(keep)::value>(scratch, *resource, schema_url);
+  });
 }
 
 // Reads a request to its end; `rows.shared.verdicts` then has a rule for each record.
