@@ -9,21 +9,9 @@ namespace {
 using aura::Bytes;
 using aura::bytes_of;
 using aura::guarded;
+using aura::signal_of;
+using aura::unsigned_of;
 using aura::WithoutGil;
-
-bool signal_of(int number, aura::Signal& signal) {
-  if (number < aura::kTraces || number > aura::kMetrics) {
-    PyErr_SetString(PyExc_ValueError, "signal must be 0 (traces), 1 (logs) or 2 (metrics)");
-    return false;
-  }
-  signal = static_cast<aura::Signal>(number);
-  return true;
-}
-
-bool unsigned_of(PyObject* object, uint64_t& number) {
-  number = PyLong_AsUnsignedLongLong(object);
-  return PyErr_Occurred() == nullptr;
-}
 
 PyObject* check(PyObject*, PyObject* arguments) {
   int number = 0;
@@ -147,6 +135,8 @@ PyMethodDef module_methods[] = {
     {"check", check, METH_VARARGS, nullptr},
     {"grammar", aura::grammar, METH_O, nullptr},
     {"transcode", aura::transcode, METH_VARARGS, nullptr},
+    {"vocabulary", aura::vocabulary, METH_O, nullptr},
+    {"read_plain", aura::read_plain, METH_VARARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 

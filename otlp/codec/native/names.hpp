@@ -41,6 +41,8 @@ class Names {
     }
   }
 
+  size_t size() const { return entries_.size(); }
+
   // The number of the name, or kNone.
   uint32_t find(Bytes name) const {
     for (size_t place = hash_of(name) & mask_;; place = (place + 1) & mask_) {

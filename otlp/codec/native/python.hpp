@@ -10,7 +10,7 @@
 #include <new>
 #include <stdexcept>
 
-#include "wire.hpp"
+#include "batch.hpp"
 
 namespace aura {
 
@@ -49,6 +49,20 @@ inline bool bytes_of(PyObject* object, Bytes& bytes) {
   if (PyBytes_AsStringAndSize(object, &data, &size) < 0) return false;
   bytes = Bytes(data, static_cast<size_t>(size));
   return true;
+}
+
+inline bool signal_of(int number, Signal& signal) {
+  if (number < kTraces || number > kMetrics) {
+    PyErr_SetString(PyExc_ValueError, "signal must be 0 (traces), 1 (logs) or 2 (metrics)");
+    return false;
+  }
+  signal = static_cast<Signal>(number);
+  return true;
+}
+
+inline bool unsigned_of(PyObject* object, uint64_t& number) {
+  number = PyLong_AsUnsignedLongLong(object);
+  return PyErr_Occurred() == nullptr;
 }
 
 }  // namespace aura
