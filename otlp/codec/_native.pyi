@@ -23,6 +23,9 @@ def transcode(grammar: Grammar, body: bytes) -> bytes | None:
     None for what is wrong or odd, which `json.from_text` then tells apart.
     """
 
+def transcode_all(grammar: Grammar, body: bytes) -> bytes | None:
+    """Return one or several such requests in a row as one, as `plain.from_text` would."""
+
 class Vocabulary:
     """What the keys of a signal's plain JSON mean; nothing is asked of it."""
 

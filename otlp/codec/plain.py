@@ -24,7 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from otlp.codec._native import read_plain, transcode
+from otlp.codec._native import read_plain, transcode_all
 from otlp.codec.cuts import NOTHING, Allowance, Cut, Cuts
 from otlp.codec.excerpt import dumped
 from otlp.codec.grammar import grammar
@@ -78,7 +78,7 @@ _EXPORTS: Final = {
     signal: re.compile(rf'\s*{{\s*"(?:{"|".join(names)})"'.encode())
     for signal, names in EXPORTS.items()
 }
-"""What begins as an export request of the signal, and as nothing else."""
+"""What begins as an export request of the signal."""
 
 
 class _Request:
@@ -148,7 +148,7 @@ def from_plain(signal: Signal, body: bytes, now_ns: int, allowance: Allowance = 
     Raises Rejected, with line and column, for what is no JSON.
     """
     if _EXPORTS[signal].match(body):
-        payload = transcode(grammar(signal), body)
+        payload = transcode_all(grammar(signal), body)
     else:
         payload = read_plain(vocabulary(signal), NUMBERS[signal], body, now_ns)
     if payload is None:

@@ -22,7 +22,7 @@ bool read(const Known& known, const fuzz::Seed& seed, Bytes body, aura::Buffer& 
   auto signal = static_cast<aura::Signal>(seed.signal);
   try {
     if (seed.kind == "otlp") {
-      payload = aura::Transcoding(known.grammars.at(seed.signal), body).request();
+      payload = aura::Transcoding(known.grammars.at(seed.signal), body).request(true);
     } else {
       payload = aura::Plain(known.vocabularies.at(seed.signal), signal, 1, body).request();
     }

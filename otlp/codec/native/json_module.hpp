@@ -45,13 +45,15 @@ constexpr char kGrammar[] = "otlp.codec.Grammar";
 
 inline PyObject* grammar(PyObject*, PyObject* text) { return capsule_of<Grammar>(text, kGrammar); }
 
-inline PyObject* transcode(PyObject*, PyObject* arguments) {
+// One request, or several in a row.
+template <bool several>
+PyObject* transcode(PyObject*, PyObject* arguments) {
   PyObject *capsule = nullptr, *text = nullptr;
   if (!PyArg_ParseTuple(arguments, "OO:transcode", &capsule, &text)) return nullptr;
   auto grammar = static_cast<const Grammar*>(PyCapsule_GetPointer(capsule, kGrammar));
   Bytes body;
   if (grammar == nullptr || !bytes_of(text, body)) return nullptr;
-  return read_json(body, [&] { return Transcoding(*grammar, body).request(); });
+  return read_json(body, [&] { return Transcoding(*grammar, body).request(several); });
 }
 
 constexpr char kVocabulary[] = "otlp.codec.Vocabulary";

@@ -134,7 +134,8 @@ PyType_Spec batch_spec = {"otlp.codec._native.Batch", sizeof(BatchObject), 0, Py
 PyMethodDef module_methods[] = {
     {"check", check, METH_VARARGS, nullptr},
     {"grammar", aura::grammar, METH_O, nullptr},
-    {"transcode", aura::transcode, METH_VARARGS, nullptr},
+    {"transcode", aura::transcode<false>, METH_VARARGS, nullptr},
+    {"transcode_all", aura::transcode<true>, METH_VARARGS, nullptr},
     {"vocabulary", aura::vocabulary, METH_O, nullptr},
     {"read_plain", aura::read_plain, METH_VARARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},

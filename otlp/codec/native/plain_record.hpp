@@ -10,10 +10,10 @@ namespace aura {
 // A key and its value, as they stand in the text.
 struct Member {
   Bytes key;
-  char first = 0;       // what the value begins with
-  bool special = false; // text with escapes, or a number that is whole
+  char first = 0;  // what the value begins with
+  bool special = false;  // text with escapes, or a number that is whole
   bool taken = false;
-  Bytes source;         // of text what is between the quotes
+  Bytes source;  // of text what is between the quotes
 
   bool is_text() const { return first == '"'; }
   bool is_number() const { return first == '-' || is_digit(first); }
@@ -43,12 +43,10 @@ class PlainRecord {
     bool empty = true;
     each_member(in, [&](Bytes key) {
       empty = false;
-      if (in.null()) return;
       uint32_t role = vocabulary_.role(key);
-      if (role != Names::kNone) {
-        if (Role(role / kRanksMost) == Role::kExport) unclear();
-        places_[role / kRanksMost][role % kRanksMost] = static_cast<uint8_t>(size_);
-      }
+      if (role != Names::kNone && Role(role / kRanksMost) == Role::kExport) unclear();
+      if (in.null()) return;
+      if (role != Names::kNone) places_[role / kRanksMost][role % kRanksMost] = static_cast<uint8_t>(size_);
       members_[size_++] = member(in, key);
     });
     if (empty) unclear();
@@ -79,7 +77,7 @@ class PlainRecord {
   }
 
   // The place of one of the words of a role: by its number, its name, or its name in OTLP.
-  uint32_t choice(Role role, const Member& member) const {
+  uint32_t choice(Role role, const Member& member) {
     const Names& words = vocabulary_.words(role);
     if (!member.is_text()) return small(member, words.size());
     Bytes word = member.word();
@@ -90,7 +88,7 @@ class PlainRecord {
   }
 
   // The severity that the name of a level stands for, or 0.
-  uint32_t severity(const Member& level) const {
+  uint32_t severity(const Member& level) {
     Bytes word = level.word();
     if (word.front() == ' ' || word.back() == ' ') unclear();
     uint32_t found = vocabulary_.words(Role::kLevel).find(lower(word));
@@ -140,7 +138,7 @@ class PlainRecord {
 
   // In lower case; no word of ours has so many letters, and none is beyond ASCII, where Python knows
   // more of letters.
-  Bytes lower(Bytes word) const {
+  Bytes lower(Bytes word) {
     if (!is_ascii(word.data(), word.size())) unclear();
     size_t size = std::min(word.size(), sizeof lower_);
     for (size_t index = 0; index < size; ++index) {
@@ -154,7 +152,7 @@ class PlainRecord {
   std::array<std::array<uint8_t, kRanksMost>, kRoles> places_;
   Member members_[Keys::kMost];
   size_t size_ = 0;
-  mutable char lower_[32];
+  char lower_[32];
 };
 
 }  // namespace aura

@@ -11,7 +11,7 @@ namespace aura {
 class Keys {
  public:
   void add(Bytes key) {
-    uint64_t hash = hash_of(key);
+    uint64_t hash = Ends::of(key).hash(key.size());
     for (size_t index = 0; index < size_; ++index) {
       if (hashes_[index] == hash && keys_[index] == key) unclear();
     }

@@ -103,6 +103,7 @@ def test_odd_time_is_left_to_python(instant):
         b'{"x":1e400}',
         b'{"resourceLogs":[]}',
         b'{"x":1,"resource_spans":[]}',
+        b'{"x":1,"resourceLogs":null}',
         b'{"msg":%s1%s}' % (b"[" * 31, b"]" * 31),
         b"{%s}" % b",".join(b'"k%d":1' % number for number in range(65)),
     ],
@@ -142,10 +143,19 @@ def test_records_of_many_resources_keep_their_order():
 def test_otlp_json_is_read_natively_where_it_begins_as_such(signal, start, monkeypatch):
     keys = {TRACES: b"resourceSpans", LOGS: b"resource_logs", METRICS: b"resourceMetrics"}
     body = start % keys[signal]
-    for end in (b"}", b',"level":"INFO"}', b',"resourceSpans":[]}', b'} {"msg":"a"}', b""):
+    for end in (
+        b"}",
+        b',"level":"INFO"}',
+        b',"resourceSpans":[]}',
+        b'} {"msg":"a"}',
+        b"} []",
+        b"} 5",
+        b"",
+    ):
         assert_alike(signal, body + end)
     monkeypatch.setattr(plain, "from_text", None)
-    assert from_plain(signal, body + b"}", NOW_NS).payload == b""
+    for end in (b"}", b"} {}", b"}\n" + body + b"}"):
+        assert from_plain(signal, body + end, NOW_NS).payload == b""
 
 
 @pytest.mark.parametrize(
