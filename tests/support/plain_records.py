@@ -68,7 +68,8 @@ class Sender:
             (spelling, role)
             for role, spellings in names.items()
             for spelling in spellings
-            if role != "export" and self.one_in(len(spellings) + 1)
+            if self.one_in(len(spellings) + 1) and (role != "export" or self.one_in(3))
+            if self.oddly or role != "export"
         ]
         # Without these there is no span and no point.
         needed = [role for role in ("name", "value", *IDS) if role in names]

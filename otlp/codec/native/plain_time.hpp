@@ -138,7 +138,8 @@ inline uint64_t calendar_ns(Bytes text) {
     text.remove_prefix(1);
     Bytes fraction = taken_digits(text, 1000);
     for (size_t index = 0; index < 9; ++index) {
-      nanoseconds = 10 * nanoseconds + (index < fraction.size() ? static_cast<uint64_t>(fraction[index] - '0') : 0);
+      int digit = index < fraction.size() ? fraction[index] - '0' : 0;
+      nanoseconds = 10 * nanoseconds + static_cast<uint64_t>(digit);
     }
   }
   int64_t seconds = 86400 * days_of(year, month, day) + 3600 * hour + 60 * minute + second - ahead_s(text);

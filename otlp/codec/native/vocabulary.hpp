@@ -39,7 +39,8 @@ class Vocabulary {
     std::string kind, role, name;
     uint32_t number = 0;
     while (lines >> kind) {
-      if (!(lines >> role >> number >> name)) throw std::invalid_argument("a line of the vocabulary is broken");
+      lines >> role >> number >> name;
+      if (!lines) throw std::invalid_argument("a line of the vocabulary is broken");
       if (kind == "word") {
         words_[role_of(role)].add(name, number);
       } else if (number < kRanksMost) {
