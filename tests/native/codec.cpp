@@ -80,7 +80,7 @@ int main(int count, char** arguments) {
     odd.emplace_back(1, static_cast<char>(byte));
   }
   auto seeds = fuzz::seeds_of(count, arguments);
-  return fuzz::run(arguments, seeds, odd, [](const fuzz::Seed& seed, const std::string& mutant) {
+  return fuzz::run(arguments, seeds, odd, [](const fuzz::Seed& seed, const std::string& mutant, fuzz::Mutator&) {
     return one(static_cast<aura::Signal>(seed.signal), seed.bytes, mutant);
   });
 }

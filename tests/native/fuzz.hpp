@@ -80,7 +80,8 @@ inline Seed seed_of(const std::string& path) {
   return {name.substr(0, dash), name[dash + 1] - '0', std::string(std::istreambuf_iterator<char>(file), {})};
 }
 
-// Calls `one` with a seed and a mutant of it, over and over; it returns whether it had an answer.
+// Calls `one` with a seed, a mutant of it and the mutator, over and over; it returns whether it had an
+// answer.
 template <class One>
 int run(char** arguments, const std::vector<Seed>& seeds, std::vector<std::string> odd, One one) {
   Mutator mutator(std::strtoull(arguments[2], nullptr, 10), std::move(odd));
@@ -89,7 +90,7 @@ int run(char** arguments, const std::vector<Seed>& seeds, std::vector<std::strin
   while (std::chrono::steady_clock::now() < end) {
     const Seed& seed = seeds[mutator.below(seeds.size())];
     alarm(kHangSeconds);
-    clear += one(seed, mutator.mutant(seeds, seed));
+    clear += one(seed, mutator.mutant(seeds, seed), mutator);
     ++mutants;
   }
   std::printf("%zu mutants, %zu of them clear\n", mutants, clear);

@@ -63,7 +63,7 @@ int main(int count, char** arguments) {
   const std::vector<std::string> odd = {
       "\"", "\\", "\\u", "\\ud83d", "\\ude00", "\\u00e9", "{", "}", "[", "]", ":", ",", " ", "null", "true",
       "0", "-", ".", "e9", "1e400", "9999999999999999999", "\"\"", "{}", "[]", "\xff", "\xc3\xa9", "\x1f"};
-  return fuzz::run(arguments, bodies, odd, [&](const fuzz::Seed& seed, const std::string& mutant) {
+  return fuzz::run(arguments, bodies, odd, [&](const fuzz::Seed& seed, const std::string& mutant, fuzz::Mutator&) {
     return one(known, seed, mutant);
   });
 }
