@@ -15,6 +15,8 @@ attributes), and a time as RFC 3339 or as Unix time in s, ms, us or ns; without 
   (unset, ok, error), `status_message`;
 - metrics: `name`, `value`, `unit`, `description`, `type` (gauge; counter: a sum that only grows;
   sum), `temporality` (cumulative, delta), `start_time` (`start`), `timestamp` (`time`).
+
+Usual bodies are read natively, by the same rules; what is wrong or odd there is read here.
 """
 
 import json
