@@ -33,6 +33,22 @@ def transcode(grammar: Grammar, body: bytes) -> bytes | None:
     None for what is wrong or odd, which `json.from_text` then tells apart.
     """
 
+def transcode_all(grammar: Grammar, body: bytes) -> bytes | None:
+    """Return one or several such requests in a row as one, as `plain.from_text` would."""
+
+class Vocabulary:
+    """What the keys of a signal's plain JSON mean; nothing is asked of it."""
+
+def vocabulary(text: str) -> Vocabulary:
+    """Read the lines that `vocabulary.text` writes."""
+
+def read_plain(vocabulary: Vocabulary, signal: int, body: bytes, now_ns: int) -> bytes | None:
+    """
+    Return a body of plain JSON without fault as protobuf, as `plain.from_text` would.
+
+    None for what is wrong or odd, which `plain.from_text` then tells apart.
+    """
+
 class Batch:
     """Records of many requests as Arrow columns; RuntimeError when two threads use it at once."""
 

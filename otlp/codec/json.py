@@ -13,6 +13,8 @@ The rules are those of the OTLP specification ("JSON Protobuf Encoding"), read l
 - text with half a surrogate pair gets U+FFFD in its place, since protobuf holds UTF-8 only.
 
 Anything else is Rejected with its path.
+
+Usual requests are read natively, by the same rules; what is wrong or odd there is read here.
 """
 
 import base64

@@ -1,81 +1,20 @@
-// Mutates requests for a bounded time and has the native codec read and write them, under sanitizers.
+// Mutates requests and has the native codec read and write them; `fuzz.hpp` says how it is run.
 //
-//   codec SECONDS SEED FILE...
-//
-// Files are serialized requests whose name begins with the signal's number. What must hold for each
-// mutant: no crash, no read or write out of bounds, no undefined behaviour (the sanitizers), no hang
-// (an alarm), check and decode agree on every record, and the batch is sound: offsets ascend and end
-// within their items, text is UTF-8, a refused request leaves nothing behind.
-#include <unistd.h>
-
-#include <chrono>
-#include <cstdio>
-#include <cstdlib>
+// Files are serialized requests. What must hold for each mutant: check and decode agree on every
+// record, and the batch is sound: offsets ascend and end within their items, text is UTF-8, a refused
+// request leaves nothing behind. The rows are written as a request again, which has as many records,
+// all of them valid; then once more with their texts mutated, which is written or refused.
 #include <deque>
-#include <fstream>
-#include <iterator>
-#include <random>
-#include <string>
-#include <vector>
 
 #include "batch.hpp"
+#include "fuzz.hpp"
 #include "request_writer.hpp"
 
 namespace {
 
 using aura::Bytes;
-
-constexpr unsigned kHangSeconds = 20;
-constexpr size_t kBytesMax = 1 << 16;
-
-struct Seed {
-  aura::Signal signal;
-  std::string bytes;
-};
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "broken: %s\n", what);
-  std::abort();
-}
-
-class Mutator {
- public:
-  explicit Mutator(uint64_t seed) : random_(seed) {}
-
-  size_t below(size_t most) { return most == 0 ? 0 : random_() % most; }
-
-  std::string mutant(const std::vector<Seed>& seeds, const Seed& seed) {
-    std::string bytes = seed.bytes;
-    for (size_t times = 1 + below(4); times > 0; --times) change(bytes, seeds[below(seeds.size())].bytes);
-    if (bytes.size() > kBytesMax) bytes.resize(kBytesMax);
-    return bytes;
-  }
-
-  void spoil(std::vector<char>& bytes) {
-    if (!bytes.empty() && below(4) == 0) bytes[below(bytes.size())] = "\"\\[]{},:$0e-n\xff"[below(14)];
-  }
-
- private:
-  void change(std::string& bytes, const std::string& other) {
-    static const char kOdd[] = {0, 1, 2, 8, 0x0a, 0x12, 0x7f, char(0x80), char(0xff), char(0xc0), '$'};
-    size_t at = below(bytes.size());
-    switch (below(7)) {
-      case 0: if (!bytes.empty()) bytes[at] = static_cast<char>(random_()); return;
-      case 1: if (!bytes.empty()) bytes[at] = kOdd[below(sizeof kOdd)]; return;
-      case 2: if (!bytes.empty()) bytes[at] = static_cast<char>(bytes[at] ^ 1 << below(8)); return;
-      case 3: bytes.erase(at, 1 + below(4)); return;
-      case 4: bytes.insert(at, 1 + below(10), kOdd[below(sizeof kOdd)]); return;
-      case 5: bytes.resize(at); return;
-      default: {
-        size_t from = below(other.size());
-        bytes.insert(at, other.substr(from, 1 + below(64)));
-      }
-    }
-  }
-
-  std::mt19937_64 random_;
-};
+using fuzz::Mutator;
+using fuzz::require;
 
 // Looks at every offset and every text of an exported array.
 void inspect(const ArrowArray& array) {
@@ -133,6 +72,11 @@ aura::Buffer written(aura::Signal signal, const ArrowArray& rows, bool sound) {
   }
 }
 
+void spoil(std::vector<char>& bytes, Mutator& mutator) {
+  static const Bytes kOdd("\"\\[]{},:$0e-n\xff", 14);
+  if (!bytes.empty() && mutator.below(4) == 0) bytes[mutator.below(bytes.size())] = kOdd[mutator.below(kOdd.size())];
+}
+
 void write_back(aura::Signal signal, const ArrowArray& rows, Mutator& mutator) {
   ArrowArray own = rows;  // without `sequence` and `time`
   own.children += 2;
@@ -142,7 +86,7 @@ void write_back(aura::Signal signal, const ArrowArray& rows, Mutator& mutator) {
   aura::Buffer request = written(signal, own, true);
   aura::Verdicts verdicts = aura::verdicts_of(signal, Bytes(request.data(), request.size()));
   require(verdicts == aura::Verdicts(static_cast<size_t>(rows.length), aura::kValid), "rows come back");
-  own_texts(own, kept, [&](std::vector<char>& bytes) { mutator.spoil(bytes); });
+  own_texts(own, kept, [&](std::vector<char>& bytes) { spoil(bytes, mutator); });
   written(signal, own, false);
 }
 
@@ -189,26 +133,12 @@ bool one(aura::Signal signal, const std::string& good, const std::string& mutant
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count < 4) {
-    std::fprintf(stderr, "usage: codec SECONDS SEED FILE...\n");
-    return 2;
+  std::vector<std::string> odd;
+  for (int byte : {0, 1, 2, 8, 0x0a, 0x12, 0x7f, 0x80, 0xff, 0xc0, int{'$'}}) {
+    odd.emplace_back(1, static_cast<char>(byte));
   }
-  std::vector<Seed> seeds;
-  for (int index = 3; index < count; ++index) {
-    std::string path = arguments[index], name = path.substr(path.rfind('/') + 1);
-    std::ifstream file(path, std::ios::binary);
-    seeds.push_back({static_cast<aura::Signal>(name[0] - '0'),
-                     std::string(std::istreambuf_iterator<char>(file), {})});
-  }
-  Mutator mutator(std::strtoull(arguments[2], nullptr, 10));
-  auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(std::atof(arguments[1]));
-  size_t mutants = 0, clear = 0;
-  while (std::chrono::steady_clock::now() < end) {
-    const Seed& seed = seeds[mutator.below(seeds.size())];
-    alarm(kHangSeconds);
-    clear += one(seed.signal, seed.bytes, mutator.mutant(seeds, seed), mutator);
-    ++mutants;
-  }
-  std::printf("%zu mutants, %zu of them clear\n", mutants, clear);
-  require(clear > 0, "some mutants are clear");
+  auto seeds = fuzz::seeds_of(count, arguments);
+  return fuzz::run(arguments, seeds, odd, [](const fuzz::Seed& seed, const std::string& mutant, Mutator& mutator) {
+    return one(static_cast<aura::Signal>(seed.signal), seed.bytes, mutant, mutator);
+  });
 }

@@ -1,6 +1,7 @@
 // The functions of the Python module that read JSON.
 #pragma once
 
+#include "plain.hpp"
 #include "python.hpp"
 #include "transcode.hpp"
 
@@ -44,13 +45,32 @@ constexpr char kGrammar[] = "otlp.codec.Grammar";
 
 inline PyObject* grammar(PyObject*, PyObject* text) { return capsule_of<Grammar>(text, kGrammar); }
 
-inline PyObject* transcode(PyObject*, PyObject* arguments) {
+// One request, or several in a row.
+template <bool several>
+PyObject* transcode(PyObject*, PyObject* arguments) {
   PyObject *capsule = nullptr, *text = nullptr;
   if (!PyArg_ParseTuple(arguments, "OO:transcode", &capsule, &text)) return nullptr;
   auto grammar = static_cast<const Grammar*>(PyCapsule_GetPointer(capsule, kGrammar));
   Bytes body;
   if (grammar == nullptr || !bytes_of(text, body)) return nullptr;
-  return read_json(body, [&] { return Transcoding(*grammar, body).request(); });
+  return read_json(body, [&] { return Transcoding(*grammar, body).request(several); });
+}
+
+constexpr char kVocabulary[] = "otlp.codec.Vocabulary";
+
+inline PyObject* vocabulary(PyObject*, PyObject* text) { return capsule_of<Vocabulary>(text, kVocabulary); }
+
+inline PyObject* read_plain(PyObject*, PyObject* arguments) {
+  PyObject *capsule = nullptr, *text = nullptr, *now = nullptr;
+  int number = 0;
+  if (!PyArg_ParseTuple(arguments, "OiOO:read_plain", &capsule, &number, &text, &now)) return nullptr;
+  auto vocabulary = static_cast<const Vocabulary*>(PyCapsule_GetPointer(capsule, kVocabulary));
+  Signal signal{};
+  Bytes body;
+  uint64_t now_ns = 0;
+  if (vocabulary == nullptr || !signal_of(number, signal)) return nullptr;
+  if (!bytes_of(text, body) || !unsigned_of(now, now_ns)) return nullptr;
+  return read_json(body, [&] { return Plain(*vocabulary, signal, now_ns, body).request(); });
 }
 
 }  // namespace aura

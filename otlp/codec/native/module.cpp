@@ -136,7 +136,10 @@ PyMethodDef module_methods[] = {
     {"check", check, METH_VARARGS, nullptr},
     {"encode", aura::encode, METH_VARARGS, nullptr},
     {"grammar", aura::grammar, METH_O, nullptr},
-    {"transcode", aura::transcode, METH_VARARGS, nullptr},
+    {"transcode", aura::transcode<false>, METH_VARARGS, nullptr},
+    {"transcode_all", aura::transcode<true>, METH_VARARGS, nullptr},
+    {"vocabulary", aura::vocabulary, METH_O, nullptr},
+    {"read_plain", aura::read_plain, METH_VARARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 

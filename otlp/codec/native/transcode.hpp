@@ -51,9 +51,11 @@ class Transcoding {
  public:
   Transcoding(const Grammar& grammar, Bytes body) : grammar_(grammar), in_(body) {}
 
-  // The request as protobuf; may be called once.
-  Buffer request() {
-    content(grammar_.message(0), 0);
+  // The request as protobuf, or several in a row as one, which in protobuf they are; may be called once.
+  Buffer request(bool several = false) {
+    do {
+      content(grammar_.message(0), 0);
+    } while (several && !in_.done());
     if (!in_.done()) unclear();
     return std::move(wire_.out());
   }

@@ -43,6 +43,12 @@ class WireWriter {
     out_.replace(start - expected, Bytes(digits, width));
   }
 
+  // What content of this size takes behind a tag below 16, with tag and length.
+  static size_t framed(size_t size) {
+    char digits[kVarintMost];
+    return 1 + encode(digits, size) + size;
+  }
+
  private:
   static constexpr size_t kVarintMost = 10;
 
