@@ -47,7 +47,9 @@ def backend(request):
 @pytest.fixture
 async def client(backend):
     app = web.Application(middlewares=[answers.errors])
-    app.add_routes(http.routes(Engine(backend, Limits(rows=5, rows_max=50)), Keyring(), lambda: NOW))
+    app.add_routes(
+        http.routes(Engine(backend, Limits(rows=5, rows_max=50)), Keyring(), lambda: NOW)
+    )
     async with TestClient(TestServer(app)) as client:
         yield client
 
