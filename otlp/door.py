@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self, TypeVar, TypeVarTuple
 
 from otlp.aside import LARGE_BYTES, Aside
+from otlp.codec import rules
 from otlp.codec.cuts import NOTHING, Allowance, Cut
 from otlp.codec.validate import Checked, Part, validate
 from otlp.config import IngestorConfig
@@ -22,6 +23,7 @@ from pipeline.errors import AuraError, Rejected, Unavailable
 from pipeline.keyring import Access, Headers, Keyring
 from pipeline.letter import Form
 from pipeline.ports import Message
+from pipeline.reason import Reason
 from pipeline.signal import Signal
 
 Validate = Callable[[Signal, bytes, int, Allowance], Checked]
@@ -191,7 +193,7 @@ class Door:
             room.resize(sum(len(part.payload) for part in parts))
             if self.closed:
                 raise Unavailable(STOPPING)
-            loads = self._join(signal, tenant, parts, refused, room)
+            loads = self._join(signal, tenant, parts, rules.reasons(reasons), room)
             await self._published(loads, checked.accepted)
         self.metrics.admitted(signal, size, checked.accepted, reasons)
         return Outcome(checked.accepted, refused, checked.message)
@@ -233,7 +235,12 @@ class Door:
         return self._letters.holding(signal, letters, refused)
 
     def _join(
-        self, signal: Signal, tenant: str, parts: tuple[Part, ...], refused: int, room: Room
+        self,
+        signal: Signal,
+        tenant: str,
+        parts: tuple[Part, ...],
+        refused: Mapping[Reason, int],
+        room: Room,
     ) -> list[Load]:
         if not parts:
             return []
@@ -247,7 +254,7 @@ class Door:
         for part in parts:
             room.hand_over(len(part.payload))
             loads.append(joiner.add(part.payload, part.records, refused))
-            refused = 0  # counted once, with the first part
+            refused = {}  # counted once, with the first part
         return loads
 
     async def _idle(self) -> None:

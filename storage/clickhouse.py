@@ -10,13 +10,14 @@ import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from pipeline.errors import AuraError
-from pipeline.plan import Keys, Plan, Records, Trace, Traces
+from pipeline.plan import Keys, Ledger, Plan, Positions, Records, Trace, Traces
 from pipeline.ports import Commit, Group, Recovery
 from pipeline.signal import Signal
 from storage import committer, migrate
-from storage.answers import KEYS, RECORDS, SUMMARY
+from storage.answers import KEYS, LEDGER, POSITIONS, RECORDS, SUMMARY
 from storage.committer import Committer
 from storage.compile import clickhouse as compiled
+from storage.compile import ledger
 from storage.compile.clickhouse import Statement
 from storage.config import StorageConfig
 from storage.connection import READING, Connection, fetch, kill
@@ -85,6 +86,10 @@ class ClickHouse:
                 table = await self._traces(plan)
             case Keys():
                 table = await self._ask(compiled.keys(plan), KEYS)
+            case Positions():
+                table = await self._ask(ledger.positions(plan), POSITIONS)
+            case Ledger():
+                table = await self._ask(ledger.ledger(plan), LEDGER)
         for batch in table.combine_chunks().to_batches() or [_empty(table.schema)]:
             yield batch
 
