@@ -51,7 +51,7 @@ def routes(
         cors.demand(request)
         tenant = door.tenant(guard.headers(request))
         compressed = intake.compression(request)
-        with door.room() as room:
+        with door.room(tenant) as room:
             body = await intake.body(request, compressed, config, room)
             if intake.media_type(request) == intake.PROTOBUF:
                 read = Plain(body, 0, ())
