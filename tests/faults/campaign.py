@@ -11,6 +11,7 @@ from typing import Final
 
 from tests.faults import disk, fault
 from tests.faults.clock import Clock
+from tests.faults.count import count, unbalanced
 from tests.faults.fault import Fault, Scene
 from tests.faults.round import Owed, Tale, play
 from tests.faults.supervisor import Supervisor
@@ -56,6 +57,15 @@ class Stage:
         drawn = fault.draw(chance, fault.possible(small_disk=self.mounted))
         scene = Scene(self.folder, self._supervisor, chance, f"r{number}", self._clock)
         return play(scene, faults or [drawn], self._owed)
+
+    def complaints_without_one_log(self) -> tuple[str, ...]:
+        """Take a record out of the store that is down; return what is then found wrong."""
+        aura, told = self._supervisor.aura, self._owed.told
+        first = "SELECT min(attributes.value[1]) FROM logs"
+        where = f"WHERE attributes.value[1] = ({first})"
+        aura.sql(f"ALTER TABLE logs DELETE {where} SETTINGS mutations_sync = 2")
+        now = count(aura)
+        return (*now.wrong, *unbalanced(told, now))
 
     def keep(self, where: Path) -> None:
         """Copy everything aside."""
