@@ -40,6 +40,7 @@ class ClickHouse:
         self._target = target
         self._config = config
         self._writers: dict[tuple[Signal, int], tuple[Connection, Committer]] = {}
+        self._writing = asyncio.Semaphore(config.writers)
         self._readers: asyncio.Queue[Connection] = asyncio.Queue()
         self._connections: list[Connection] = []
         self._control = self._connect("control")
@@ -72,8 +73,11 @@ class ClickHouse:
     async def commit(self, group: Group, recovery: Recovery) -> None:
         """Write the group; see `pipeline.ports.Store`."""
         connection, writer = self._writer(group.signal, group.partition)
-        with writing():
-            await connection.run(lambda client: writer.commit(client, group, recovery))
+        # The rows are in memory several times while they are written: as columns of the tables, as
+        # Arrow's bytes, as the engine's blocks. Logs are many, and all may have a group ready.
+        async with self._writing:
+            with writing():
+                await connection.run(lambda client: writer.commit(client, group, recovery))
 
     async def run(self, plan: Plan) -> AsyncGenerator[pa.RecordBatch, None]:
         """Answer a plan; see `pipeline.ports.QueryBackend`."""

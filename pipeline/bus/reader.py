@@ -19,7 +19,7 @@ from pipeline.bus.wire import Codec
 from pipeline.errors import Unavailable
 from pipeline.ports import Delivery
 
-PULL_BYTES: Final = 16 * 2**20
+PULL_BYTES: Final = 4 * 2**20
 """What one pull may bring. One is under way at a time and the next is sent only when less than this
 is held, so a reader holds at most twice as much, and one message."""
 
