@@ -17,7 +17,7 @@ def share() -> None:
 
     By itself glibc gives each of some dozen threads a heap of its own, and Arrow has one besides:
     what a group leaves free in one is not there for the next group, whose thread is another. At
-    saturation that is 100 to 150 MiB. CPU: within noise.
+    saturation that is about 100 MiB. CPU: within noise.
     """
     pa.set_memory_pool(pa.system_memory_pool())
     if sys.platform == "linux":

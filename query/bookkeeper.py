@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pipeline.errors import Unavailable
+from pipeline.errors import Overloaded, Unavailable
 from pipeline.plan import Ledger, Positions, Reached
 from pipeline.ports import Bus, Delivery
 from pipeline.reason import Reason
@@ -15,6 +15,9 @@ from query.engine import Engine
 
 WAITING_MAX: Final = 10_000
 """Messages of one log whose headers are read for one answer, about 20 µs each."""
+
+ASKERS_MAX: Final = 16
+"""Answers that wait for their turn at the bus; more are told to come again."""
 
 ATTEMPTS: Final = 3
 """A log may be committed and purged beyond what was read of its position a moment ago."""
@@ -79,19 +82,29 @@ class Bookkeeper:
         self._engine = engine
         self._bus = bus
         self._turn = asyncio.Lock()
+        self._askers = 0
 
     async def read(self, asked: Asked) -> Books:
-        """Return the books of a tenant; raises what `Engine.look` does."""
+        """Return the books of a tenant; raises what `Engine.look` does, and Overloaded."""
         if self._bus is None:
             entries = _Entries(asked)
             await self._commits(asked, (), entries)
             return Books(entries.all, [NO_BUS])
-        async with self._turn:
-            for _ in range(ATTEMPTS):
-                entries = _Entries(asked)
-                unknown = await self._fill(asked, self._bus, entries)
-                if not any(isinstance(error, _MovedError) for error in unknown.values()):
-                    break
+        if self._askers > ASKERS_MAX:
+            raise Overloaded(f"no room for another look at the bus ({ASKERS_MAX} wait)")
+        self._askers += 1
+        try:
+            async with self._turn:
+                return await self._whole(asked, self._bus)
+        finally:
+            self._askers -= 1
+
+    async def _whole(self, asked: Asked, bus: Bus) -> Books:
+        for _ in range(ATTEMPTS):
+            entries = _Entries(asked)
+            unknown = await self._fill(asked, bus, entries)
+            if not any(isinstance(error, _MovedError) for error in unknown.values()):
+                break
         why = "in_flight of {} is not known, nor part of received: {}"
         return Books(entries.all, [why.format(*one) for one in unknown.items()])
 

@@ -35,6 +35,7 @@ def settings(chance: Random) -> dict[str, str]:
         "AURA_BUS_MESSAGE_BYTES_MAX": chance.choice(("16384", "8323072")),
         "AURA_BUS_SYNC": chance.choice(("default", "always")),
         "AURA_ROUTER_GROUP_RECORDS_MAX": chance.choice(("200", "50000")),
+        "AURA_INGESTOR_LIMITS_RECORDS_PER_S": chance.choice(("0", "0", "500")),
     }
 
 

@@ -1,5 +1,6 @@
 """The books balance whatever is committed meanwhile, and say so where they cannot know."""
 
+import asyncio
 from collections import Counter
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as some
 
 from pipeline.bus.config import BusConfig
 from pipeline.bus.memory import MemoryBus
-from pipeline.errors import Unavailable
+from pipeline.errors import Overloaded, Unavailable
 from pipeline.ports import Counts
 from pipeline.reason import Reason
 from pipeline.signal import Signal
@@ -175,6 +176,25 @@ async def test_a_log_that_moves_on_while_it_is_read_is_read_again(parts, monkeyp
     monkeypatch.setattr(parts.bus, "state", moving)
 
     assert numbers(await parts.entry()) == (4, 0, 0, 0, 2, 2)
+
+
+async def test_only_some_wait_for_their_turn_at_the_bus(parts, monkeypatch):
+    opened = asyncio.Event()
+    state = parts.bus.state
+
+    async def slow(*log):
+        await opened.wait()
+        return await state(*log)
+
+    monkeypatch.setattr(parts.bus, "state", slow)
+    asking = [asyncio.ensure_future(parts.bookkeeper.read(ALL)) for _ in range(30)]
+    await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+    opened.set()
+    answers = await asyncio.gather(*asking, return_exceptions=True)
+
+    turned_away = [one for one in answers if isinstance(one, Overloaded)]
+    assert len(turned_away) == 30 - bookkeeper.ASKERS_MAX - 1
+    assert numbers(await parts.entry()) == (0, 0, 0, 0, 0, 0)
 
 
 async def test_messages_that_were_lost_leave_it_unknown_what_is_in_flight(parts):
