@@ -10,13 +10,24 @@ import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from pipeline.errors import AuraError
-from pipeline.plan import CUT, Keys, Plan, Records, Table, Trace, Traces
+from pipeline.plan import (
+    CUT,
+    Keys,
+    Ledger,
+    Plan,
+    Positions,
+    Records,
+    Table,
+    Trace,
+    Traces,
+)
 from pipeline.ports import Commit, Group, Recovery
 from pipeline.signal import Signal
 from storage import answers, committer, migrate
-from storage.answers import KEYS, RECORDS, SUMMARY
+from storage.answers import KEYS, LEDGER, POSITIONS, RECORDS, SUMMARY
 from storage.committer import Committer
 from storage.compile import clickhouse as compiled
+from storage.compile import ledger
 from storage.compile import table as tables
 from storage.compile.parameters import Statement
 from storage.config import StorageConfig
@@ -42,6 +53,7 @@ class ClickHouse:
         self._target = target
         self._config = config
         self._writers: dict[tuple[Signal, int], tuple[Connection, Committer]] = {}
+        self._writing = asyncio.Semaphore(config.writers)
         self._readers: asyncio.Queue[Connection] = asyncio.Queue()
         self._connections: list[Connection] = []
         self._control = self._connect("control")
@@ -74,8 +86,11 @@ class ClickHouse:
     async def commit(self, group: Group, recovery: Recovery) -> None:
         """Write the group; see `pipeline.ports.Store`."""
         connection, writer = self._writer(group.signal, group.partition)
-        with writing():
-            await connection.run(lambda client: writer.commit(client, group, recovery))
+        # The rows are in memory several times while they are written: as columns of the tables, as
+        # Arrow's bytes, as the engine's blocks. Logs are many, and all may have a group ready.
+        async with self._writing:
+            with writing():
+                await connection.run(lambda client: writer.commit(client, group, recovery))
 
     async def run(self, plan: Plan) -> AsyncGenerator[pa.RecordBatch, None]:
         """Answer a plan; see `pipeline.ports.QueryBackend`."""
@@ -90,6 +105,10 @@ class ClickHouse:
                 rows = await self._ask(compiled.keys(plan), KEYS)
             case Table():
                 rows = await self._table(plan)
+            case Positions():
+                rows = await self._ask(ledger.positions(plan), POSITIONS)
+            case Ledger():
+                rows = await self._ask(ledger.ledger(plan), LEDGER)
         for batch in rows.combine_chunks().to_batches() or [_empty(rows.schema)]:
             yield batch
 
