@@ -427,6 +427,11 @@ SPANS = [
     Candidate("text over values", indexes=(RESOURCE, SEQUENCE, WHEN,
               "attributes.value TYPE text(tokenizer = array) GRANULARITY 100000000")),
     Candidate("wide over 10 MB", settings={"min_bytes_for_wide_part": "10485760"}),
+    Candidate("wide over 128 MB", settings={"min_bytes_for_wide_part": "134217728"}),
+    Candidate("wide over 256 MB", settings={"min_bytes_for_wide_part": "268435456"}),
+    Candidate("granules of 16384", settings={"index_granularity": "16384"}),
+    Candidate("type tags LowCardinality", columns={
+        "attributes": KEY_VALUES.replace("type UInt8", "type LowCardinality(UInt8)")}),
 ]  # fmt: skip
 LOGS = [
     Candidate("recommended", "logs"),
