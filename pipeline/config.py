@@ -17,7 +17,7 @@ class RouterConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     group_records_max: Annotated[int, Field(gt=0)] = Field(
-        100_000, description="Records in one group; larger groups insert cheaper and use more memory"
+        100_000, description="Records in one group; larger ones insert cheaper and use more memory"
     )
     group_bytes_max: Annotated[Size, Field(gt=0)] = Field(
         64 * 1024 * 1024, description="Bytes of OTLP in one group; bounds the router's memory"

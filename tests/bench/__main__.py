@@ -2,7 +2,7 @@
 
 CPU-seconds per million records: of the whole path beside the bare insert of the same rows, of what
 comes before the store beside other receivers, of the codec beside protobuf. Aura and nats-server
-are counted, the sender is not. `--records` for each signal: 200,000 by default, which tells where
+are counted, the sender is not. `--records` for each signal: 500,000 by default, which tells where
 to look; 5,000,000 tell what is true, as merges come at that scale.
 """
 
@@ -22,7 +22,7 @@ PARTS = ("codec", "receiving", "path", "memory")
 
 def main() -> int:
     options = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    options.add_argument("--records", type=int, default=200_000)
+    options.add_argument("--records", type=int, default=500_000)
     options.add_argument("--signals", default=",".join(Signal))
     options.add_argument("--parts", default=",".join(PARTS))
     options.add_argument("--json", type=Path, default=Path("bench.json"))

@@ -21,6 +21,7 @@ DECODE_MAX, BEFORE_MAX_S, ROTEL_MAX, LOAD_MAX, STORED_MAX, PEAK_MIB_MAX = (
     1.2,
     1024,
 )
+WIDTH = 120
 CASE = (512, False)
 """Of the table of receiving: size and gzip of the requests that the whole path is sent."""
 
@@ -134,8 +135,10 @@ def table_of_ratios(found: Sequence[Ratio]) -> Table:
 
 
 def show(*tables: Table) -> None:
-    """Print tables; wide ones are not cut."""
+    """Print tables; where nobody looks at a terminal they are as wide as they need."""
     console = Console()
+    if not console.is_terminal:
+        console.width = WIDTH
     for table in tables:
         console.print(table)
 
