@@ -32,8 +32,8 @@ arch: $(READY)
 wheel: $(READY) ## the built wheel, in an environment of its own, outside the checkout
 	sh tests/wheel.sh
 
-bench: $(READY) ## CPU-seconds per million records, beside the bare insert
-	$(BIN)/python -m tests.bench.path
+bench: $(READY) ## CPU per million records, beside the bare insert and other receivers: RECORDS= (500000)
+	$(BIN)/python -m tests.bench --records $(or $(RECORDS),500000)
 
 bench-codec: $(READY) ## microseconds a record of the codec: protobuf beside its own parse, JSON beside protobuf
 	$(BIN)/python -m tests.bench.codec
