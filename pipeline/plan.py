@@ -348,21 +348,7 @@ class Metrics:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Explain:
-    """
-    How a plan would be answered; nothing is run.
-
-    Columns, a row for each statement: sql utf8, parameters utf8 (JSON), indexes list<struct<table
-    utf8, index utf8 (its kind), name utf8, condition utf8, parts u64, parts_of u64, granules u64,
-    granules_of u64>>: what each index leaves of what the one before it left. What one statement
-    gets from another's answer is empty here.
-    """
-
-    of: "Plan"
-
-
-Plan: TypeAlias = (
+Question: TypeAlias = (
     Records
     | Traces
     | Trace
@@ -373,5 +359,26 @@ Plan: TypeAlias = (
     | Operations
     | Dependencies
     | Metrics
-    | Explain
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """
+    How a question would be answered; it is not run.
+
+    Columns, a row for each statement: sql utf8, parameters utf8 (JSON), indexes list<struct<table
+    utf8, index utf8 (its kind), name utf8, condition utf8, parts u64, parts_of u64, granules u64,
+    granules_of u64>>: what each index leaves of what the one before it left. What one statement
+    gets from another's answer is empty here.
+    """
+
+    of: Question
+
+    @property
+    def tenant(self) -> str:
+        """Whose data would be asked for."""
+        return self.of.tenant
+
+
+Plan: TypeAlias = Question | Explain

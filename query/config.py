@@ -27,8 +27,16 @@ class Limits(BaseModel):
     """How far back from its end a question reaches that names no start."""
     timeout: Seconds = 30.0
     """How long the engine may take over one question."""
-    concurrent_max: Count = 16
+    concurrent_max: Count = 32
     """Questions that run at once; more are told to come again."""
+    tenant_concurrent_max: Count = 16
+    """Those of one tenant; more are told to come again."""
+    tenant_rows_per_minute: Count = 20_000_000_000
+    """Rows that a tenant's questions may read in a minute; then they are told when to come."""
+    tenant_bytes_per_minute: Annotated[Size, Field(gt=0)] = 2 * 1024**4
+    """Bytes that they may read in a minute, before compression."""
+    tenant_time_per_minute: Annotated[Seconds, Field(gt=0)] = 300.0
+    """How long the engine may work for them in a minute, all of them together."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -86,7 +86,9 @@ class SampleRows:
         self.closed = 0
         self.keys_asked = 0
 
-    async def run(self, asked: plan.Plan) -> AsyncGenerator[pa.RecordBatch, None]:
+    async def run(
+        self, asked: plan.Plan, cost: Any = None
+    ) -> AsyncGenerator[pa.RecordBatch, None]:
         if isinstance(asked, plan.Keys):
             self.keys_asked += 1
             yield self._keys(asked)
