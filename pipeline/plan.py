@@ -257,7 +257,8 @@ class Keys:
 
     Columns: key utf8, level utf8 (a `Level`, never `ANY`), type u8 (`pipeline/value.py`); distinct,
     ordered by all three. `patterns` are as in `AttributeKeys`, `names` keys as they are; without
-    either, all keys are meant. Keys of records that expired may be among them.
+    either, all keys are meant, of the level and with the prefix in any case. Keys of records that
+    expired may be among them.
     """
 
     signal: Signal
@@ -266,6 +267,7 @@ class Keys:
     patterns: tuple[str, ...]
     limit: int
     level: Level = Level.ANY
+    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ class Limits(BaseModel):
     """The largest limit that a question may name."""
     trace_spans_max: Count = 10_000
     """Spans of one trace in an answer."""
+    examined_max: Count = 200_000
+    """Records that are looked at to complete a value of which there is no list."""
     answer_bytes_max: Size = 256_000_000
     """Arrow bytes of an answer's columns, in memory."""
     range: Seconds = 3600.0

@@ -36,7 +36,8 @@ def committed(plan: Traces, row: Row) -> bool:
 def every_key(plan: Keys, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
     """Return the rows of a `Keys` plan."""
     found = {one for row in rows for one in keys(plan, row)}
-    return sorted(one for one in found if plan.level in (Level.ANY, one[1]))
+    levels = tuple(Level) if plan.level is Level.ANY else (plan.level,)
+    return sorted(one for one in found if one[1] in levels and one[0].startswith(plan.prefix))
 
 
 def values(plan: Values, rows: Sequence[Row]) -> list[tuple[Any, ...]]:

@@ -44,6 +44,8 @@ def keys(plan: Keys) -> Statement:
         asked.append(f"key IN {parameters.add(list(plan.names), 'Array(String)')}")
     asked += [f"key LIKE {parameters.add(like(one), 'String')}" for one in plan.patterns]
     where = f"({' OR '.join(asked) or 'true'})"
+    if plan.prefix:
+        where += f" AND startsWith(key, {parameters.add(plan.prefix, 'String')})"
     if plan.level is not Level.ANY:
         where += f" AND level = {parameters.add(plan.level.value, 'String')}"
     limit = parameters.add(plan.limit, "UInt64")

@@ -454,7 +454,9 @@ async def test_a_cancelled_question_ends_in_the_engine_and_others_go_on(chdb):
 async def test_a_question_that_breaks_a_limit_says_so(kind):
     limits = {"query_memory_bytes_max": 20_000_000, "query_rows_max": NEVER}
     async with rig(kind, query_time_max=0.2, **limits) as one:
-        with pytest.raises(Rejected, match=r"it took too long, more than 0\.2 s \(storage\.query_t"):
+        with pytest.raises(
+            Rejected, match=r"it took too long, more than 0\.2 s \(storage\.query_t"
+        ):
             await forever(one.store)
         big = [(n, "a", message(Signal.LOGS, n, "x" * 1_000_000)) for n in range(1, 40)]
         await write(one.store, group(Signal.LOGS, big))

@@ -4,14 +4,10 @@ ALTER TABLE spans ADD COLUMN IF NOT EXISTS ordinal UInt32 CODEC(Delta, ZSTD(1)) 
 
 ALTER TABLE logs ADD COLUMN IF NOT EXISTS ordinal UInt32 CODEC(Delta, ZSTD(1)) AFTER sequence;
 
-ALTER TABLE number_points
-    ADD COLUMN IF NOT EXISTS ordinal UInt32 CODEC(Delta, ZSTD(1)) AFTER sequence;
+ALTER TABLE number_points ADD COLUMN IF NOT EXISTS ordinal UInt32 CODEC(Delta, ZSTD(1)) AFTER sequence;
 
-ALTER TABLE histogram_points
-    ADD COLUMN IF NOT EXISTS ordinal UInt32 CODEC(Delta, ZSTD(1)) AFTER sequence;
+ALTER TABLE histogram_points ADD COLUMN IF NOT EXISTS ordinal UInt32 CODEC(Delta, ZSTD(1)) AFTER sequence;
 
-ALTER TABLE exponential_histogram_points
-    ADD COLUMN IF NOT EXISTS ordinal UInt32 CODEC(Delta, ZSTD(1)) AFTER sequence;
+ALTER TABLE exponential_histogram_points ADD COLUMN IF NOT EXISTS ordinal UInt32 CODEC(Delta, ZSTD(1)) AFTER sequence;
 
-ALTER TABLE summary_points
-    ADD COLUMN IF NOT EXISTS ordinal UInt32 CODEC(Delta, ZSTD(1)) AFTER sequence;
+ALTER TABLE summary_points ADD COLUMN IF NOT EXISTS ordinal UInt32 CODEC(Delta, ZSTD(1)) AFTER sequence;
