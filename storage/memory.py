@@ -22,6 +22,7 @@ from pipeline.plan import (
     Question,
     Records,
     Services,
+    Table,
     Trace,
     TracePlace,
     Traces,
@@ -34,6 +35,7 @@ from storage.answers import RECORDS, SUMMARY
 from storage.evaluate import Row, matches
 from storage.fields import check
 from storage.tables import covers, ordinals, services
+from storage.tabulate import tabulate
 
 _ERROR = 2
 _PLACES = ["time", "epoch", "partition", "sequence", "ordinal"]
@@ -104,6 +106,9 @@ class MemoryStore:
                 wanted = pa.scalar(plan.trace_id, schema.TRACE_ID)
                 of_trace = spans.filter(pc.equal(spans["trace_id"], wanted))
                 return of_trace.sort_by([("time", "ascending"), ("span_id", "ascending")])
+            case Table():
+                found = self._matching(plan.signal, plan)
+                return tabulate(plan, _plain(found).to_pylist())
             case Heads():
                 return _table(answers.HEADS, self._heads(plan.signal))
             case Services():
@@ -147,7 +152,7 @@ class MemoryStore:
             [RECORDS[signal].empty_table(), *self._rows.get((signal, tenant), ())]
         )
 
-    def _matching(self, signal: Signal, plan: Records | Traces) -> pa.Table:
+    def _matching(self, signal: Signal, plan: Records | Traces | Table) -> pa.Table:
         rows = self._all(signal, plan.tenant)
         start, end = (
             pa.scalar(min(max(0, ns), 2**64 - 1), pa.uint64())
@@ -192,7 +197,7 @@ def _where(rows: pa.Table, condition: Condition | None) -> pa.Table:
 
 
 def _plain(rows: pa.Table) -> pa.Table:
-    """Leave out events, buckets and the like: slow to make Python of, and no condition asks."""
+    """Leave out events, buckets and the like: nothing asks for them, and they are slow to read."""
     names = [
         field.name
         for field in rows.schema

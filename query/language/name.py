@@ -3,8 +3,8 @@
 from pipeline.plan import AttributeField
 from pipeline.signal import Signal
 from query.language import tree
-from query.language.check import named
 from query.language.columns import Kind
+from query.language.conditions import named
 from query.language.fields import COLUMNS
 from query.language.parse import parse
 from query.wrong import Wrong, WrongQuery, shown

@@ -2,7 +2,8 @@
 # ruff: noqa: S608 - what is put together here is our own text; values are bound
 
 from pipeline.plan import Dependencies
-from storage.compile.parameters import Parameters, Statement, within
+from storage.compile.parameters import Parameters, Statement
+from storage.compile.rows import within
 
 
 def dependencies(plan: Dependencies) -> Statement:

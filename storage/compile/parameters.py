@@ -1,4 +1,4 @@
-"""A statement and the values that it binds."""
+"""A statement, and the values that it binds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,9 +28,3 @@ class Parameters:
     def fixed(self, value: bytes) -> str:
         """Bind bytes of a fixed length, as hex: raw bytes need not be UTF-8."""
         return f"toFixedString(unhex({self.add(value.hex(), 'String')}), {len(value)})"
-
-
-def within(start_ns: int, end_ns: int, parameters: Parameters) -> list[str]:
-    """Return the conditions of a time range."""
-    start, end = (parameters.add(min(max(0, ns), 2**64 - 1), "UInt64") for ns in (start_ns, end_ns))
-    return [f"time >= {start}", f"time < {end}"]
