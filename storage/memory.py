@@ -84,7 +84,7 @@ class MemoryStore:
     ) -> AsyncGenerator[pa.RecordBatch, None]:
         """Answer a plan; see `pipeline.ports.QueryBackend`."""
         if isinstance(plan, Explain):
-            row = {"sql": "", "parameters": repr(plan.of), "indexes": []}
+            row = {"sql": "", "parameters": "{}", "indexes": []}  # every row is looked at
             yield pa.RecordBatch.from_pylist([row], schema=answers.EXPLAINED)
             return
         began_ns = time.monotonic_ns()
