@@ -8,16 +8,18 @@ from typing import Any, Final
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from pipeline.plan import Dependencies, Explain, Plan, Question, Records, Table, Traces
+from pipeline.plan import CUT, Dependencies, Explain, Plan, Question, Records, Table, Traces
 from pipeline.ports import Commit, Cost, Group, Recovery
 from pipeline.signal import Signal
 from storage import committer, explain, migrate
 from storage.answers import EXPLAINED, MATCHES, SUMMARIES, SUMMARY
 from storage.committer import Committer
 from storage.compile import clickhouse as compiled
+from storage.compile.parameters import Statement
 from storage.compile.statement import statement, statements
 from storage.config import StorageConfig
 from storage.connection import READING, Connection
+from storage.examination import Examination, matches
 from storage.fence import Fence
 from storage.kinds import kinds
 from storage.reading import Pool
@@ -89,15 +91,21 @@ class ClickHouse:
         return await pool.ask(*statement(plan), plan.tenant, cost)
 
     async def _traces(self, plan: Traces, cost: Cost) -> pa.Table:
-        found = await self._scans.ask(compiled.matching(plan), MATCHES, plan.tenant, cost)
-        matched: dict[str, int] = dict(zip(*_columns(found), strict=True))
-        if not matched:
-            return SUMMARY.empty_table()
-        summaries = compiled.summaries(plan.tenant, list(matched))
-        rows = await self._lookups.ask(summaries, SUMMARIES, plan.tenant, cost)
-        (ids,) = _columns(rows.select(["trace_id"]))
-        times = [matched[one.hex().upper()] for one in ids]
-        return rows.append_column(SUMMARY.field("matched_ns"), pa.array(times, pa.uint64()))
+        async def ask(asked: Statement, columns: pa.Schema) -> pa.Table:
+            return await self._scans.ask(asked, columns, plan.tenant, cost)
+
+        if plan.whole is None:
+            matched, cut = matches(await ask(compiled.matching(plan), MATCHES)), False
+        else:
+            matched, cut = await Examination(plan, plan.whole, ask).matching()
+        found = SUMMARY.empty_table()
+        if matched:
+            summaries = compiled.summaries(plan.tenant, list(matched))
+            rows = await self._lookups.ask(summaries, SUMMARIES, plan.tenant, cost)
+            (ids,) = _columns(rows.select(["trace_id"]))
+            times = pa.array([matched[one.hex().upper()] for one in ids], pa.uint64())
+            found = rows.append_column(SUMMARY.field("matched_ns"), times)
+        return found.replace_schema_metadata({CUT: b"1"} if cut else None)
 
     async def _explain(self, plan: Question, cost: Cost) -> pa.Table:
         rows = []
