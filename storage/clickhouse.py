@@ -41,9 +41,10 @@ class ClickHouse:
         self._writers: dict[tuple[Signal, int], tuple[Connection, Committer]] = {}
         self._connections: list[Connection] = []
         self._control = self._connect("control")
-        self._lookups = self._pool("lookup", config.lookup_readers, {})
+        self._lookups = self._pool("lookup", config.lookup_readers, {"priority": "1"})
         threads = {"max_threads": str(config.query_threads_max)} if config.query_threads_max else {}
-        self._scans = self._pool("scan", config.readers, threads)
+        # What scans have read waits, block by block, while a look-up runs.
+        self._scans = self._pool("scan", config.readers, {"priority": "2", **threads})
 
     async def recover(self, signal: Signal, partition: int) -> Recovery:
         """Look up the newest commit record and what lies above it."""
@@ -140,7 +141,8 @@ class ClickHouse:
         }
         answer_s = config.query_time_max + _SPARE_S
         connections = [self._connect(f"{name}-{at}", asks, answer_s) for at in range(size)]
-        return Pool(connections, self._control, config.tenant_readers, config.limits())
+        tenant_max = max(1, min(config.tenant_readers, size - 1))
+        return Pool(connections, self._control, tenant_max, config.limits())
 
     def _connect(
         self, name: str, settings: Mapping[str, str] | None = None, answer_s: float | None = None
