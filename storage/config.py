@@ -71,7 +71,7 @@ class StorageConfig(BaseModel):
     )
     query_threads_max: Annotated[int, Field(ge=0, le=1024)] = Field(
         0,
-        description="Threads that searches and scans share; 0: a core each, and of a server its own",
+        description="Threads that searches and scans share; 0: as many as cores, or a server's own",
     )
     query_rows_max: Annotated[int, Field(gt=0)] = Field(
         2_000_000_000, description="Rows that one query may read"
