@@ -14,7 +14,9 @@ from pipeline.plan import (
     Dependencies,
     Explain,
     Heads,
+    Ledger,
     Plan,
+    Positions,
     Question,
     Records,
     Table,
@@ -94,10 +96,15 @@ class Engine:
         self._check(plan)
         return await self._bounded(Explain(plan), cost)
 
+    async def look(self, plan: Positions | Ledger) -> pa.Table:
+        """Return the answer of a plan that is short by itself; raises what `run` does."""
+        return await self._bounded(plan, Cost())
+
     async def _bounded(self, plan: Plan, cost: Cost) -> pa.Table:
         if self._running >= self.limits.concurrent_max:
             raise Overloaded(f"no room for another question ({self._running} are running)")
-        with self._tenants.admit(plan.tenant, cost):
+        tenant = "" if isinstance(plan, Positions) else plan.tenant
+        with self._tenants.admit(tenant, cost):
             self._running += 1
             try:
                 async with asyncio.timeout(self.limits.timeout):
