@@ -7,7 +7,7 @@ READY := .venv/.ready
 CLIENTS := tests/clients
 PEERS := build/peers
 
-.PHONY: run test peers check lint types arch wheel bench bench-codec bench-memory faults fuzz fuzz-native golden sim pin clean
+.PHONY: run test peers check lint types arch wheel bench bench-codec bench-memory faults fuzz fuzz-api fuzz-native golden sim pin clean
 
 run: $(READY) ## everything in one process: embedded NATS and chdb
 	$(BIN)/aura up
@@ -44,6 +44,9 @@ bench-memory: $(READY) ## resident memory while 24 senders send as fast as they 
 
 fuzz: $(READY) ## attack an Aura: MINUTES= (10), SEED= (printed), CASE= (one alone)
 	$(BIN)/python -m tests.fuzz
+
+fuzz-api: $(READY) ## schemathesis on the query API of an Aura: MINUTES= (10), SEED= (printed)
+	$(BIN)/python -m tests.fuzz.openapi
 
 faults: $(READY) ## kills, full disks, clocks, rude clients; all counted: ROUNDS= (200), MINUTES=, SEED=
 	$(BIN)/python -m tests.faults

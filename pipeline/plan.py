@@ -1,113 +1,78 @@
-"""
-A checked question: what a query backend runs.
+"""A checked question: what a query backend runs.
 
 Fields are resolved and values typed before a plan is built; a backend compiles it, and refuses what
-it cannot answer exactly. Conditions and tables have modules of their own, and all names are here.
+it cannot answer exactly.
 """
 
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from pipeline.condition import (
-    And,
-    AttributeField,
-    AttributeKeys,
-    Attributes,
-    Column,
-    Compare,
-    Condition,
-    Exists,
-    Field,
-    Find,
-    Level,
-    Not,
-    OneOf,
-    Operator,
-    Or,
-    Path,
-    Relation,
-    Scalar,
-    Search,
-)
+from pipeline.condition import And as And
+from pipeline.condition import Compare as Compare
+from pipeline.condition import Condition as Condition
+from pipeline.condition import Exists as Exists
+from pipeline.condition import Find as Find
+from pipeline.condition import Not as Not
+from pipeline.condition import OneOf as OneOf
+from pipeline.condition import Operator as Operator
+from pipeline.condition import Or as Or
+from pipeline.condition import Path as Path
+from pipeline.condition import Relation as Relation
+from pipeline.condition import Search as Search
+from pipeline.field import AttributeField as AttributeField
+from pipeline.field import AttributeKeys as AttributeKeys
+from pipeline.field import Attributes as Attributes
+from pipeline.field import Column as Column
+from pipeline.field import Field as Field
+from pipeline.field import Level as Level
+from pipeline.field import Scalar as Scalar
+from pipeline.lists import Dependencies as Dependencies
+from pipeline.lists import Heads as Heads
+from pipeline.lists import Keys as Keys
+from pipeline.lists import Metrics as Metrics
+from pipeline.lists import Operations as Operations
+from pipeline.lists import Services as Services
+from pipeline.lists import Values as Values
 from pipeline.signal import Signal
-from pipeline.table import (
-    Aggregate,
-    Expression,
-    Extract,
-    Format,
-    Function,
-    Holds,
-    Keep,
-    Key,
-    Kind,
-    Labels,
-    Limit,
-    Made,
-    Order,
-    Pick,
-    Sort,
-    Stage,
-    Stats,
-    Table,
-)
+from pipeline.table import Aggregate as Aggregate
+from pipeline.table import Expression as Expression
+from pipeline.table import Extract as Extract
+from pipeline.table import Format as Format
+from pipeline.table import Function as Function
+from pipeline.table import Holds as Holds
+from pipeline.table import Keep as Keep
+from pipeline.table import Key as Key
+from pipeline.table import Kind as Kind
+from pipeline.table import Labels as Labels
+from pipeline.table import Limit as Limit
+from pipeline.table import Made as Made
+from pipeline.table import Order as Order
+from pipeline.table import Pick as Pick
+from pipeline.table import Sort as Sort
+from pipeline.table import Stage as Stage
+from pipeline.table import Stats as Stats
+from pipeline.table import Table as Table
 
-__all__ = [
-    "CUT",
-    "Aggregate",
-    "And",
-    "AttributeField",
-    "AttributeKeys",
-    "Attributes",
-    "Column",
-    "Compare",
-    "Condition",
-    "Exists",
-    "Expression",
-    "Extract",
-    "Field",
-    "Find",
-    "Format",
-    "Function",
-    "Holds",
-    "Keep",
-    "Key",
-    "Keys",
-    "Kind",
-    "Labels",
-    "Ledger",
-    "Level",
-    "Limit",
-    "Limited",
-    "Made",
-    "Not",
-    "OneOf",
-    "Operator",
-    "Or",
-    "Order",
-    "Path",
-    "Pick",
-    "Plan",
-    "Positions",
-    "Reached",
-    "Records",
-    "Relation",
-    "Scalar",
-    "Search",
-    "Sort",
-    "Stage",
-    "Stats",
-    "Table",
-    "Trace",
-    "Traces",
-]
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A record's place in the order of answers: its time, then its own place in the log."""
+
+    time_ns: int
+    epoch: int
+    partition: int
+    sequence: int
+    ordinal: int
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
     """
-    The newest records that match: columns of `schema.SCHEMAS[signal]` and `service_name`.
+    The newest records that match, in the order of their places, or those that come after one.
 
-    Times are Unix nanoseconds of the effective time; `start_ns` is inclusive, `end_ns` exclusive.
+    Columns: those of `schema.SCHEMAS[signal]`, `service_name`, and what else makes a `Place`: epoch
+    u32, partition u16, ordinal u32 (the record's number among those of its message). Times are Unix
+    nanoseconds of the effective time; `start_ns` is inclusive, `end_ns` exclusive.
     """
 
     signal: Signal
@@ -116,6 +81,24 @@ class Records:
     end_ns: int
     where: Condition | None
     limit: int
+    after: Place | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TracePlace:
+    """A trace's place in the order of answers: the time of its newest span that matches, its ID."""
+
+    matched_ns: int
+    trace_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far the log of one partition was committed."""
+
+    partition: int
+    epoch: int
+    sequence: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +114,10 @@ class Traces:
 
     Columns: trace_id binary(16), start_ns u64, end_ns u64 (smallest start, largest end of the
     trace's spans), span_count u64, error_count u64, services list<utf8> (sorted), root_service
-    utf8, root_name utf8 (of the earliest span without a parent; empty when there is none), ordered
-    by start_ns, newest first.
+    utf8, root_name utf8 (of the earliest span without a parent; empty when there is none),
+    matched_ns u64, ordered by start_ns, newest first. Which are the newest, their places say; with
+    `after`, they are those that come after one. `within` leaves out the matches that were committed
+    later, so that no trace changes its place from one answer to the next; without, all count.
     """
 
     tenant: str
@@ -142,6 +127,8 @@ class Traces:
     limit: int
     whole: Condition | None = None
     candidates_max: int = 0
+    after: TracePlace | None = None
+    within: tuple[Head, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,28 +140,42 @@ class Trace:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """
-    The keys that attributes of a signal's records, resources and scopes have, with their types.
-
-    Columns: key utf8, level utf8 (a `Level`, never `ANY`), type u8 (`pipeline/value.py`); distinct,
-    ordered by all three. `patterns` are as in `AttributeKeys`, `names` keys as they are; without
-    either, all keys are meant. Keys of records that expired may be among them.
-    """
-
-    signal: Signal
-    tenant: str
-    names: tuple[str, ...]
-    patterns: tuple[str, ...]
-    limit: int
-
-
 CUT: Final = b"aura.cut"
 """In the metadata of an answer's schema: not everything that might match was examined."""
 
-Limited: TypeAlias = Records | Traces | Trace | Keys | Table
-"""What is cut at its limit."""
+
+Question: TypeAlias = (
+    Records
+    | Traces
+    | Trace
+    | Heads
+    | Keys
+    | Values
+    | Services
+    | Operations
+    | Dependencies
+    | Metrics
+    | Table
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """
+    How a question would be answered; it is not run.
+
+    Columns, a row for each statement: sql utf8, parameters utf8 (JSON), indexes list<struct<table
+    utf8, index utf8 (its kind), name utf8, condition utf8, parts u64, parts_of u64, granules u64,
+    granules_of u64>>: what each index leaves of what the one before it left. What one statement
+    gets from another's answer is empty here.
+    """
+
+    of: Question
+
+    @property
+    def tenant(self) -> str:
+        """Whose data would be asked for."""
+        return self.of.tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,4 +226,4 @@ class Ledger:
     until: tuple[Reached, ...] = ()
 
 
-Plan: TypeAlias = Limited | Positions | Ledger
+Plan: TypeAlias = Question | Explain | Positions | Ledger

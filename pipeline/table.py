@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-from pipeline.condition import AttributeField, Column, Condition
+from pipeline.condition import Condition
+from pipeline.field import AttributeField, Column
 from pipeline.signal import Signal
 
 

@@ -85,7 +85,7 @@ def keys(asked: Keys, row: Row) -> Iterator[tuple[str, str, int]]:
     patterns = [re.compile(search.key(one)) for one in asked.patterns]
     every = not asked.names and not patterns
     for level in (Level.RECORD, Level.RESOURCE, Level.SCOPE):
-        for key, kind, _ in _attributes(row, level):
+        for key, kind, _ in attributes(row, level):
             if every or key in asked.names or any(one.fullmatch(key) for one in patterns):
                 yield key, level.value, kind
 
@@ -126,14 +126,15 @@ def attribute(field: AttributeField, row: Row) -> tuple[int, str] | None:
 
 def _values(field: Attributes, row: Row) -> list[tuple[int, str]]:
     """Return the type and the text of each value that a field names."""
-    attributes = _attributes(row, field.level)
+    every = attributes(row, field.level)
     if isinstance(field, AttributeField):
-        return [(kind, text) for key, kind, text in attributes if key == field.key]
+        return [(kind, text) for key, kind, text in every if key == field.key]
     pattern = re.compile(search.key(field.pattern))
-    return [(kind, text) for key, kind, text in attributes if pattern.fullmatch(key)]
+    return [(kind, text) for key, kind, text in every if pattern.fullmatch(key)]
 
 
-def _attributes(row: Row, level: Level) -> Iterator[Attribute]:
+def attributes(row: Row, level: Level) -> Iterator[Attribute]:
+    """Yield the attributes of a row at a level."""
     if level in (Level.ANY, Level.RECORD):
         for one in row["attributes"]:
             yield one["key"], one["type"], one["value"]

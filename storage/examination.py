@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from pipeline import schema
 from pipeline.plan import Condition, Path, Traces
 from storage import fields
+from storage.answers import MATCHES
 from storage.compile import whole as compiled
 from storage.compile.parameters import Statement
 from storage.pattern import Leaf, holds, leaves
@@ -19,7 +20,6 @@ from storage.structure import Flags, Spans
 
 Ask: TypeAlias = Callable[[Statement, pa.Schema], Awaitable[pa.Table]]
 
-ID: Final = pa.schema([pa.field("id", pa.utf8())])
 _SPANS: Final[list[pa.Field[Any]]] = [
     pa.field("trace_id", schema.TRACE_ID),
     pa.field("span_id", schema.SPAN_ID),
@@ -36,17 +36,17 @@ class Examination:
         self._whole = whole
         self._ask = ask
 
-    async def matching(self) -> tuple[list[str], bool]:
+    async def matching(self) -> tuple[dict[str, int], bool]:
         """
-        Return the IDs, as hex, of the newest traces that match, at most the plan's limit.
+        Return the newest traces that match, at most the plan's limit, as `matches` does.
 
         And whether others might, which were not examined.
         """
         plan = self._plan
-        found = texts(await self._ask(compiled.candidates(plan, self._whole), ID))
-        ids = found[: plan.candidates_max]
+        found = matches(await self._ask(compiled.candidates(plan, self._whole), MATCHES))
+        ids = list(found)[: plan.candidates_max]
         if not ids:
-            return [], bool(found)
+            return {}, bool(found)
         asked = list(leaves(self._whole))
         paths = [one for one in asked if isinstance(one, Path) and one.relations]
         others = [one for one in asked if not (isinstance(one, Path) and one.relations)]
@@ -55,7 +55,7 @@ class Examination:
         known = dict(zip(map(repr, (*paths, *others)), told, strict=True))
         every = np.ones(len(ids), np.bool_)
         fits = holds(self._whole, lambda leaf: known[repr(leaf)], every)
-        chosen = [ids[at] for at in np.flatnonzero(fits)[: plan.limit]]
+        chosen = {ids[at]: found[ids[at]] for at in np.flatnonzero(fits)[: plan.limit]}
         return chosen, len(found) > len(ids) and len(chosen) < plan.limit
 
     async def _facts(self, ids: list[str], asked: list[Leaf]) -> list[Flags]:
@@ -63,7 +63,7 @@ class Examination:
         if not asked:
             return []
         names = [f"f{at}" for at in range(len(asked))]
-        columns = pa.schema([*ID, *(pa.field(name, pa.bool_()) for name in names)])
+        columns = pa.schema([MATCHES.field("id"), *(pa.field(name, pa.bool_()) for name in names)])
         rows = await self._ask(compiled.facts(self._plan, ids, asked), columns)
         at = pc.index_in(pa.array(ids), value_set=rows["id"].combine_chunks())
         # What expired since the candidates were looked for meets nothing.
@@ -90,6 +90,7 @@ class Examination:
         return found
 
 
-def texts(rows: pa.Table) -> list[str]:
-    """Return the IDs of an answer."""
-    return [str(one) for one in rows["id"].to_pylist()]
+def matches(rows: pa.Table) -> dict[str, int]:
+    """Return the IDs of an answer, as hex, with the time of the newest span that matches."""
+    columns = (rows[name].to_pylist() for name in MATCHES.names)
+    return {str(trace_id): int(time) for trace_id, time in zip(*columns, strict=True)}

@@ -1,5 +1,6 @@
 """A store in memory: the fake that ships; for tests and a first look, nothing is kept."""
 
+import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -13,24 +14,34 @@ from pipeline import schema
 from pipeline.plan import (
     CUT,
     Condition,
+    Dependencies,
+    Explain,
+    Heads,
     Keys,
     Ledger,
-    Limited,
+    Metrics,
+    Operations,
     Plan,
     Positions,
+    Question,
     Records,
+    Services,
     Table,
     Trace,
     Traces,
+    Values,
 )
-from pipeline.ports import Commit, Counts, Group, Recovery
+from pipeline.ports import Commit, Cost, Counts, Group, Recovery
 from pipeline.signal import Signal
-from storage.answers import COUNTED, KEYS, LEDGER, POSITIONS, RECORDS, SUMMARY
-from storage.evaluate import keys, matches
+from storage import answers, survey
+from storage.answers import COUNTED, LEDGER, POSITIONS, RECORDS, SUMMARY
+from storage.evaluate import Row, matches
 from storage.fields import check, check_whole
-from storage.tables import covers, services
+from storage.tables import covers, ordinals, services
 from storage.tabulate import tabulate
 from storage.traces import examine, newest, summary
+
+_PLACES = ["time", "epoch", "partition", "sequence", "ordinal"]
 
 
 class MemoryStore:
@@ -61,7 +72,7 @@ class MemoryStore:
         if covers(recovery.last, group.commit):
             return
         for batch in group.batches:
-            self._rows[group.signal, batch.tenant].append(_answer(group.signal, batch.rows))
+            self._rows[group.signal, batch.tenant].append(_stored(group.signal, batch.rows, group))
         self._groups[group.signal, group.partition].append(group)
 
     def counts(self, signal: Signal) -> Iterator[tuple[str, Counts]]:
@@ -71,30 +82,49 @@ class MemoryStore:
                 for group in groups:
                     yield from group.counts.items()
 
-    async def run(self, plan: Plan) -> AsyncGenerator[pa.RecordBatch, None]:
+    async def run(
+        self, plan: Plan, cost: Cost | None = None
+    ) -> AsyncGenerator[pa.RecordBatch, None]:
         """Answer a plan; see `pipeline.ports.QueryBackend`."""
+        if isinstance(plan, Explain):
+            row = {"sql": "", "parameters": "{}", "indexes": []}  # every row is looked at
+            yield pa.RecordBatch.from_pylist([row], schema=answers.EXPLAINED)
+            return
+        began_ns = time.monotonic_ns()
+        table = self._answer(plan)
+        if cost is not None:
+            cost.engine_ns += time.monotonic_ns() - began_ns
+        if not isinstance(plan, Positions | Ledger):
+            table = table.slice(0, plan.limit)
+        yield _one(table)
+
+    def _answer(self, plan: Question | Positions | Ledger) -> pa.Table:
         match plan:
             case Records():
                 check(plan.signal, plan.where)
-                found = self._matching(plan.signal, plan)
-                table = found.sort_by([("time", "descending")])
+                return self._records(plan)
             case Traces():
-                table = self._traces(plan)
+                return self._traces(plan)
             case Trace():
                 spans = self._all(Signal.TRACES, plan.tenant)
                 wanted = pa.scalar(plan.trace_id, schema.TRACE_ID)
                 of_trace = spans.filter(pc.equal(spans["trace_id"], wanted))
-                table = of_trace.sort_by([("time", "ascending"), ("span_id", "ascending")])
-            case Keys():
-                table = self._keys(plan)
+                return of_trace.sort_by([("time", "ascending"), ("span_id", "ascending")])
             case Table():
                 found = self._matching(plan.signal, plan)
-                table = tabulate(plan, _plain(found).to_pylist())
+                return tabulate(plan, _plain(found).to_pylist())
             case Positions():
-                table = self._positions(plan)
+                return self._positions(plan)
             case Ledger():
-                table = self._ledger(plan)
-        yield _one(table.slice(0, plan.limit) if isinstance(plan, Limited) else table)
+                return self._ledger(plan)
+            case Heads():
+                return _table(answers.HEADS, self._heads(plan.signal))
+            case Services():
+                signals = [plan.signal] if plan.signal else list(Signal)
+                named = {one.value: self._rows_of(one, plan.tenant) for one in signals}
+                return _table(answers.SERVICES, survey.services(plan.prefix, named))
+            case _:
+                return self._survey(plan)
 
     def _positions(self, plan: Positions) -> pa.Table:
         found = []
@@ -127,14 +157,34 @@ class MemoryStore:
         ]
         return pa.Table.from_pylist(rows, schema=LEDGER)
 
-    def _keys(self, plan: Keys) -> pa.Table:
-        found: set[tuple[str, str, int]] = set()
-        names = ["attributes", "resource", "scope"]
-        for row in self._all(plan.signal, plan.tenant).select(names).to_pylist():
-            found.update(keys(plan, row))
-        columns = zip(*sorted(found), strict=True) if found else ((), (), ())
-        arrays = [pa.array(one, of.type) for one, of in zip(columns, KEYS, strict=True)]
-        return pa.Table.from_arrays(arrays, schema=KEYS)
+    def _survey(self, plan: Keys | Values | Operations | Dependencies | Metrics) -> pa.Table:
+        match plan:
+            case Keys():
+                found = survey.every_key(plan, self._rows_of(plan.signal, plan.tenant))
+                return _table(answers.KEYS, found)
+            case Values():
+                rows = self._rows_of(plan.signal, plan.tenant)
+                return _table(answers.VALUES, survey.values(plan, rows))
+            case Operations():
+                rows = self._rows_of(Signal.TRACES, plan.tenant)
+                return _table(answers.OPERATIONS, survey.operations(plan, rows))
+            case Dependencies():
+                rows = self._rows_of(Signal.TRACES, plan.tenant)
+                return _table(answers.DEPENDENCIES, survey.dependencies(plan, rows))
+            case Metrics():
+                rows = self._rows_of(Signal.METRICS, plan.tenant)
+                return _table(answers.METRICS, survey.metrics(plan, rows))
+
+    def _rows_of(self, signal: Signal, tenant: str) -> Sequence[Row]:
+        """Return what questions ask of records, without what is slow to make Python of."""
+        return _plain(self._all(signal, tenant)).to_pylist()
+
+    def _heads(self, signal: Signal) -> list[tuple[int, int, int]]:
+        found: dict[int, tuple[int, int]] = {}
+        for (of_signal, partition), groups in self._groups.items():
+            if of_signal is signal:
+                found[partition] = max(_place(one.commit) for one in groups)
+        return sorted((partition, *place) for partition, place in found.items())
 
     def _all(self, signal: Signal, tenant: str) -> pa.Table:
         return pa.concat_tables(
@@ -153,19 +203,30 @@ class MemoryStore:
         within = pc.and_(pc.greater_equal(rows["time"], start), pc.less(rows["time"], end))
         return rows.filter(within)
 
+    def _records(self, plan: Records) -> pa.Table:
+        found = self._matching(plan.signal, plan)
+        places = [survey.place(row) for row in found.select(_PLACES).to_pylist()]
+        order = sorted(range(len(places)), key=places.__getitem__, reverse=True)
+        after = plan.after
+        chosen = [at for at in order if after is None or places[at] < after]
+        return found.take(pa.array(chosen, pa.int64()))
+
     def _traces(self, plan: Traces) -> pa.Table:
         spans = self._all(Signal.TRACES, plan.tenant)
         if plan.whole is None:
             check(Signal.TRACES, plan.where)
-            chosen, cut = newest(self._matching(Signal.TRACES, plan))[: plan.limit], False
+            matching = self._matching(Signal.TRACES, plan)
+            places, cut = newest(plan, matching.to_pylist())[: plan.limit], False
         else:
             check_whole(plan.whole)
             within = self._within(Signal.TRACES, plan)
-            chosen, cut = examine(plan, plan.whole, _plain(spans), _plain(within))
+            places, cut = examine(plan, plan.whole, _plain(spans), _plain(within))
+        times = {one.trace_id: one.matched_ns for one in places}
+        chosen = list(times)
         of_traces = spans.filter(pc.is_in(spans["trace_id"], pa.array(chosen, schema.TRACE_ID)))
         rows = sorted(of_traces.to_pylist(), key=lambda one: one["trace_id"])
         summaries = [
-            summary(trace_id, list(group))
+            summary(trace_id, list(group)) | {"matched_ns": times[trace_id]}
             for trace_id, group in groupby(rows, key=lambda one: one["trace_id"])
         ]
         summaries.sort(key=lambda one: (one["start_ns"], one["trace_id"]), reverse=True)
@@ -190,11 +251,20 @@ def _plain(rows: pa.Table) -> pa.Table:
     return rows.select(names)
 
 
-def _answer(signal: Signal, rows: pa.RecordBatch) -> pa.Table:
+def _table(columns: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> pa.Table:
+    of = zip(*rows, strict=True) if rows else [()] * len(columns)
+    arrays = [pa.array(one, kind.type) for one, kind in zip(of, columns, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=columns)
+
+
+def _stored(signal: Signal, rows: pa.RecordBatch, group: Group) -> pa.Table:
     """Return the rows as they are answered."""
     columns: Mapping[str, Any] = {
         "service_name": services(rows["resource"]),
         **{name: rows[name] for name in rows.schema.names},
+        "epoch": pa.repeat(group.commit.epoch, len(rows)),
+        "partition": pa.repeat(group.partition, len(rows)),
+        "ordinal": ordinals(rows["sequence"]),
     }
     return pa.table(dict(columns)).select(RECORDS[signal].names).cast(RECORDS[signal])
 

@@ -1,46 +1,58 @@
 """What is asked of traces means, in Python: what compiled SQL is compared with."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
 
-from pipeline.plan import Column, Compare, Condition, Find, Path, Relation, Traces
+from pipeline.plan import (
+    Column,
+    Compare,
+    Condition,
+    Find,
+    Path,
+    Relation,
+    TracePlace,
+    Traces,
+)
 from storage.evaluate import OPERATORS, Row, has, matches
 from storage.pattern import Leaf, holds, possible, seeds
+from storage.survey import committed
 
 _ERROR: Final = 2
 
 
-def newest(spans: pa.Table) -> list[bytes]:
-    """Return the IDs of the traces of these spans, the one with the newest first."""
+def newest(plan: Traces, spans: Iterable[Row]) -> list[TracePlace]:
+    """Return the places of the traces of these spans that a plan looks at, the newest first."""
     times: dict[bytes, int] = {}
-    for one in spans.select(["trace_id", "time"]).to_pylist():
-        times[one["trace_id"]] = max(times.get(one["trace_id"], 0), one["time"])
-    return sorted(times, key=lambda one: (times[one], one), reverse=True)
+    for one in spans:
+        if committed(plan, one):
+            times[one["trace_id"]] = max(times.get(one["trace_id"], 0), one["time"])
+    places = sorted((TracePlace(times[one], one) for one in times), reverse=True)
+    return [one for one in places if plan.after is None or one < plan.after]
 
 
 def examine(
     plan: Traces, whole: Condition, every: pa.Table, within: pa.Table
-) -> tuple[list[bytes], bool]:
+) -> tuple[list[TracePlace], bool]:
     """
-    Return the IDs of the newest traces that match, at most the plan's limit.
+    Return the places of the newest traces that match, at most the plan's limit.
 
     And whether others might, which were not examined. `within` are the spans in the time range.
     """
     inside = within.to_pylist()
     seeding = seeds(whole)
-    seeded = [not seeding or any(matches(one, row) for one in seeding) for row in inside]
+    seeded = [row for row in inside if not seeding or any(matches(one, row) for one in seeding)]
     spans, in_range = _by_trace(every.to_pylist()), _by_trace(inside)
     candidates = [
         one
-        for one in newest(within.filter(pa.array(seeded, pa.bool_())))
-        if holds(possible(whole), _Trace(spans[one], in_range[one]).meets, every=True)
+        for one in newest(plan, seeded)
+        if holds(possible(whole), _of(one, spans, in_range).meets, every=True)
     ]
     found = [
         one
         for one in candidates[: plan.candidates_max]
-        if holds(whole, _Trace(spans[one], in_range[one]).meets, every=True)
+        if holds(whole, _of(one, spans, in_range).meets, every=True)
     ][: plan.limit]
     return found, len(candidates) > plan.candidates_max and len(found) < plan.limit
 
@@ -98,6 +110,12 @@ class _Trace:
         row["service_count"] = len(row["services"])
         row["duration_ns"] = max(0, row["end_ns"] - row["start_ns"])
         return row[name]
+
+
+def _of(
+    place: TracePlace, spans: Mapping[bytes, list[Row]], inside: Mapping[bytes, list[Row]]
+) -> _Trace:
+    return _Trace(spans[place.trace_id], inside[place.trace_id])
 
 
 def _by_trace(spans: Iterable[Row]) -> dict[bytes, list[Row]]:

@@ -4,10 +4,10 @@
 from typing import Final
 
 from pipeline import schema
-from pipeline.plan import Keys, Records, Trace, Traces
+from pipeline.plan import Records, Trace, Traces
 from pipeline.signal import Signal
-from storage.compile import points, rows
-from storage.compile.condition import like
+from storage.answers import PLACE
+from storage.compile import pages, points, rows
 from storage.compile.parameters import Parameters, Statement
 from storage.fields import check
 from storage.tables import AS_DOUBLE, AS_INT
@@ -27,22 +27,25 @@ def records(plan: Records) -> Statement:
     if plan.signal is Signal.METRICS:
         return _points(plan, parameters)
     table = "spans" if plan.signal is Signal.TRACES else "logs"
-    names = ["service_name", *schema.SCHEMAS[plan.signal].names]
-    where = rows.where(plan, plan.signal, parameters)
+    names = ", ".join(["service_name", *schema.SCHEMAS[plan.signal].names, *PLACE])
+    parts = [rows.where(plan, plan.signal, parameters), *pages.after(plan.after, parameters)]
+    where = " AND ".join(parts)
     limit = parameters.add(plan.limit, "UInt64")
-    sql = f"SELECT {', '.join(names)} FROM {table} WHERE {where} ORDER BY time DESC LIMIT {limit}"
+    sql = f"SELECT {names} FROM {table} WHERE {where} ORDER BY {pages.ORDER} LIMIT {limit}"
     return Statement(sql, parameters.bound)
 
 
 def matching(plan: Traces) -> Statement:
-    """Return the IDs, as hex, of the traces whose newest matching span is newest."""
+    """Return the IDs, as hex, of the traces whose newest matching span is newest, and its time."""
     check(Signal.TRACES, plan.where)
     parameters = Parameters()
-    where = rows.where(plan, Signal.TRACES, parameters)
+    parts = [rows.where(plan, Signal.TRACES, parameters), *pages.committed(plan.within, parameters)]
+    where = " AND ".join(parts)
+    having = "".join(f" HAVING {one}" for one in pages.after_trace(plan.after, parameters))
     limit = parameters.add(plan.limit, "UInt64")
     sql = (
-        f"SELECT hex(trace_id) AS id FROM spans WHERE {where} "
-        f"GROUP BY trace_id ORDER BY max(time) DESC, trace_id DESC LIMIT {limit}"
+        f"SELECT hex(trace_id) AS id, max(time) AS matched_ns FROM spans WHERE {where} "
+        f"GROUP BY trace_id{having} ORDER BY matched_ns DESC, trace_id DESC LIMIT {limit}"
     )
     return Statement(sql, parameters.bound)
 
@@ -72,7 +75,7 @@ def trace(plan: Trace) -> Statement:
     parameters = Parameters()
     who = f"tenant = {parameters.add(plan.tenant, 'String')}"
     wanted = f"{who} AND trace_id = {parameters.fixed(plan.trace_id)}"
-    names = ", ".join(["service_name", *schema.SPANS.names])
+    names = ", ".join(["service_name", *schema.SPANS.names, *PLACE])
     limit = parameters.add(plan.limit, "UInt64")
     sql = (
         f"SELECT {names} FROM spans WHERE {wanted} AND {bounded(wanted)} "
@@ -81,29 +84,11 @@ def trace(plan: Trace) -> Statement:
     return Statement(sql, parameters.bound)
 
 
-def keys(plan: Keys) -> Statement:
-    """Return the keys of attributes with their levels and types."""
-    parameters = Parameters()
-    who = parameters.add(plan.tenant, "String")
-    signal = parameters.add(plan.signal.value, "String")
-    asked = []
-    if plan.names:
-        asked.append(f"key IN {parameters.add(list(plan.names), 'Array(String)')}")
-    asked += [f"key LIKE {parameters.add(like(one), 'String')}" for one in plan.patterns]
-    limit = parameters.add(plan.limit, "UInt64")
-    sql = (
-        "SELECT DISTINCT key, level, type FROM attribute_keys "
-        f"WHERE tenant = {who} AND signal = {signal} AND ({' OR '.join(asked) or 'true'}) "
-        f"ORDER BY key, level, type LIMIT {limit}"
-    )
-    return Statement(sql, parameters.bound)
-
-
 def among(trace_ids: list[str], parameters: Parameters) -> str:
     """Tell whether a trace is one of these, given as hex."""
     parts = [
         parameters.add(trace_ids[at : at + _IDS_MAX], "Array(String)")
-        for at in range(0, len(trace_ids), _IDS_MAX)
+        for at in range(0, max(1, len(trace_ids)), _IDS_MAX)
     ]
     ids = f"arrayJoin(arrayConcat({', '.join(parts)}))"
     return f"trace_id IN (SELECT toFixedString(unhex({ids}), 16))"
@@ -125,8 +110,8 @@ def _points(plan: Records, parameters: Parameters) -> Statement:
             "value_double": f"if(value_type = {AS_DOUBLE}, value_double, NULL) AS value_double",
             "value_int": f"if(value_type = {AS_INT}, value_int, NULL) AS value_int",
         }.get(name, name)
-        for name in ("service_name", *schema.POINTS.names)
+        for name in ("service_name", *schema.POINTS.names, *PLACE)
     )
     limit = parameters.add(plan.limit, "UInt64")
-    sql = f"SELECT {names} FROM (SELECT * FROM {joined} ORDER BY time DESC LIMIT {limit})"
+    sql = f"SELECT {names} FROM (SELECT * FROM {joined} ORDER BY {pages.ORDER} LIMIT {limit})"
     return Statement(sql, parameters.bound)

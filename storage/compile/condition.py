@@ -27,9 +27,11 @@ from pipeline.value import BOOL, DOUBLE, INT, double_text
 from storage.compile.parameters import Parameters
 from storage.tables import AS_DOUBLE, AS_INT
 
-_SCOPE: Final = {"scope_name": "name", "scope_version": "version"}
-# A parsed attribute is a plain tuple: (1) key, (2) type, (3) value.
+SCOPE: Final = {"scope_name": "name", "scope_version": "version"}
+"""Columns that are derived from a scope's text, and their keys there."""
+
 PARSED: Final = "JSONExtract(text, 'attributes', 'Array(Tuple(String, UInt8, String))')"
+"""The attributes of a text in a list, each a plain tuple: (1) key, (2) type, (3) value."""
 
 
 class Conditions:
@@ -68,9 +70,9 @@ class Conditions:
         if isinstance(value, bytes):
             return f"({name} {operator} {bind.fixed(value)})"
         bound = bind.add(value, type_of(value))
-        if name in _SCOPE:
+        if name in SCOPE:
             return self._texts(
-                "scope", f"JSONExtractString(text, '{_SCOPE[name]}') {operator} {bound}"
+                "scope", f"JSONExtractString(text, '{SCOPE[name]}') {operator} {bound}"
             )
         if name == "duration_ns":
             # A span that ends before it starts lasted 0.
@@ -84,8 +86,8 @@ class Conditions:
         return f"({name} {operator} {bound})"
 
     def _find(self, name: str, how: Search, text: str) -> str:
-        if name in _SCOPE:
-            column = f"JSONExtractString(text, '{_SCOPE[name]}')"
+        if name in SCOPE:
+            column = f"JSONExtractString(text, '{SCOPE[name]}')"
             return self._texts("scope", searching(how, text, self._parameters).format(value=column))
         found = searching(how, text, self._parameters).format(value=name)
         known = [] if how is Search.MATCH else search.words(text, whole=how is Search.PHRASE)

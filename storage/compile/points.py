@@ -6,6 +6,8 @@ from typing import Final
 
 from pipeline.plan import And, Column, Compare, Condition, Not, Or, Records, Table
 from pipeline.signal import Signal
+from storage.answers import PLACE
+from storage.compile import pages
 from storage.compile.condition import Conditions
 from storage.compile.parameters import Parameters
 from storage.compile.rows import within
@@ -42,7 +44,10 @@ _OWN: Final[Mapping[str, frozenset[str]]] = {
     - {"bucket_counts", "explicit_bounds", "quantile_values"},
     "summary_points": frozenset({"count", "sum", "quantile_values"}),
 }
-_POINT: Final = ("sequence", "time", "time_unix_nano", "start_time_unix_nano", "flags", "exemplars")
+_POINT: Final = (
+    *("sequence", "time", "time_unix_nano", "start_time_unix_nano", "flags", "exemplars"),
+    *PLACE,
+)
 
 
 # Columns that belong to a point; every other one, and every attribute, to its series.
@@ -58,6 +63,8 @@ def joined(plan: Records | Table, parameters: Parameters) -> str:
         (of_points if _asks_points(part) else of_series).append(conditions.sql(part))
     series = f"tenant = {who} AND {' AND '.join(of_series)}"
     scope = [f"tenant = {who}", *within(plan.start_ns, plan.end_ns, parameters)]
+    if isinstance(plan, Records):
+        scope += pages.after(plan.after, parameters)
     if len(of_series) > 1:
         scope.append(f"series_id IN (SELECT series_id FROM series WHERE {series})")
     kinds = " UNION ALL ".join(_kind(table, " AND ".join(scope)) for table in POINT_TABLES)

@@ -6,6 +6,7 @@ from typing import Final
 
 from pipeline.plan import And, Column, Compare, Condition, Find, Or, Path, Traces
 from pipeline.signal import Signal
+from storage.compile import pages
 from storage.compile.clickhouse import EARLIEST, among, bounded
 from storage.compile.condition import Conditions, searching, type_of
 from storage.compile.parameters import Parameters, Statement
@@ -25,18 +26,20 @@ _COLUMNS: Final = {
 
 
 def candidates(plan: Traces, whole: Condition) -> Statement:
-    """Return the IDs, as hex, of the traces that might match: the newest, and one too many."""
+    """Return the traces that might match, as `matching` does: the newest, and one too many."""
     parameters = Parameters()
     who = parameters.add(plan.tenant, "String")
     conditions = Conditions(Signal.TRACES, who, parameters)
     parts = [f"tenant = {who}", *within(plan.start_ns, plan.end_ns, parameters)]
     if either := seeds(whole):
         parts.append(conditions.sql(Or(either)))
+    parts += pages.committed(plan.within, parameters)
+    having = [_having(possible(whole), conditions), *pages.after_trace(plan.after, parameters)]
     limit = parameters.add(plan.candidates_max + 1, "UInt64")
     sql = (
-        f"SELECT hex(trace_id) AS id FROM spans WHERE {' AND '.join(parts)} "
-        f"GROUP BY trace_id HAVING {_having(possible(whole), conditions)} "
-        f"ORDER BY max(time) DESC, trace_id DESC LIMIT {limit}"
+        f"SELECT hex(trace_id) AS id, max(time) AS matched_ns FROM spans "
+        f"WHERE {' AND '.join(parts)} GROUP BY trace_id HAVING {' AND '.join(having)} "
+        f"ORDER BY matched_ns DESC, trace_id DESC LIMIT {limit}"
     )
     return Statement(sql, parameters.bound)
 
