@@ -9,7 +9,7 @@ from uuid import uuid4
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from pipeline.errors import AuraError
+from pipeline.errors import AuraError, Setup
 from pipeline.plan import Keys, Plan, Records, Trace, Traces
 from pipeline.ports import Commit, Group, Recovery
 from pipeline.signal import Signal
@@ -25,6 +25,10 @@ from storage.target import Target
 from storage.verdicts import asking, lacks_database, opening, writing
 
 _KILL_AGAIN_S: Final = 0.1
+
+_SCHEMA_S: Final = 30.0
+"""How long a role that does not migrate waits for the role that does."""
+_SCHEMA_AGAIN_S: Final = 0.2
 
 _SPARE_S: Final = 10.0
 """How much longer than the engine's own time limit an answer may take to arrive."""
@@ -188,14 +192,30 @@ class ClickHouse:
 
 
 @asynccontextmanager
-async def open_clickhouse(target: Target, config: StorageConfig) -> AsyncIterator[ClickHouse]:
-    """Open the store and bring its schema up to date; raises Setup."""
+async def open_clickhouse(
+    target: Target, config: StorageConfig, *, migrating: bool = True
+) -> AsyncIterator[ClickHouse]:
+    """Open the store; bring its schema up to date, or wait until it is. Raises Setup."""
     store = ClickHouse(target, config)
     try:
-        await store.migrate()
+        if migrating:
+            await store.migrate()
+        else:
+            await _migrated(store, target)
         yield store
     finally:
         await store.close()
+
+
+async def _migrated(store: ClickHouse, target: Target) -> None:
+    end = asyncio.get_running_loop().time() + _SCHEMA_S
+    while missing := await store.pending():
+        if asyncio.get_running_loop().time() > end:
+            raise Setup(
+                f"storage.url: {target.label} lacks the migration {missing[0]} and "
+                f"{len(missing) - 1} others: start the role storage, or run `aura migrate`"
+            )
+        await asyncio.sleep(_SCHEMA_AGAIN_S)
 
 
 def pending_migrations() -> list[str]:
