@@ -43,6 +43,7 @@ class RemoteStorage:
     """
 
     def __init__(self, config: RemoteConfig, deadline_s: float) -> None:
+        self.address = config.address
         self._deadline_s = deadline_s
         key = config.key.get_secret_value()
         self._key = ((AUTHORIZATION, f"Bearer {key}"),) if key else ()
@@ -108,23 +109,23 @@ class RemoteStorage:
         if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
             return Rejected(f"no answer within {self._deadline_s:g} s; narrow the time range")
         metadata: Any = error.trailing_metadata() or ()
-        trailers = dict(metadata)
+        details = dict(metadata).get(DETAILS_TRAILER, b"")
         text = error.details() or error.code().name
-        found = verdict(error.code(), text, trailers.get(DETAILS_TRAILER, b""))
+        found = verdict(error.code(), text if details else f"storage: {text}", details)
         if isinstance(found, Unauthenticated | Forbidden):
             return Unavailable(f"storage.remote.key: {text}")
-        if type(found) is Unavailable:
-            return Unavailable(f"storage: {text}", found.retry_s)
         return found
 
 
 @asynccontextmanager
-async def open_remote(config: RemoteConfig, deadline_s: float) -> AsyncIterator[RemoteStorage]:
+async def open_remote(
+    config: RemoteConfig, deadline_s: float, patience_s: float = PATIENCE_S
+) -> AsyncIterator[RemoteStorage]:
     """Connect to the storage role of another process; raises Setup when it does not let us in."""
     remote = RemoteStorage(config, deadline_s)
     try:
         try:
-            await remote.greet()
+            await remote.greet(patience_s)
         except AuraError as error:
             raise Setup(f"storage.remote.url: cannot ask {config.url}: {error}") from error
         yield remote

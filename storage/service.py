@@ -101,6 +101,8 @@ class StorageService:
             await context.abort(*status.answer(Rejected(text)))
         except AuraError as verdict:
             await context.abort(*status.answer(verdict))
+        except aio.InternalError:
+            return  # nobody takes the answer any more
         except Exception as error:
             log.error("a question failed by a bug", exc_info=error)
             await context.abort(grpc.StatusCode.INTERNAL, "internal error; the log says more")

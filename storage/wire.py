@@ -127,6 +127,8 @@ def _set(message: Any, field: FieldDescriptor, value: Any) -> None:
 
 
 def _plain(field: FieldDescriptor, value: Any) -> Any:
+    if field.type == FieldDescriptor.TYPE_UINT64:
+        return min(max(0, value), 2**64 - 1)  # times may be beyond; every backend cuts them so
     return field.enum_type.values_by_name[enum_name(value)].number if field.enum_type else value
 
 
