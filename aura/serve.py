@@ -123,7 +123,7 @@ class Parts:
         """Serve reads to other processes."""
         config = self._config.storage
         tls = await self._tls("storage.tls", config.tls)
-        service = StorageService(config, backend, self._keyring, tls=tls)
+        service = StorageService(config, backend, self._keyring, tls=tls, checks=self.checks)
         await self._up.enter_async_context(service)
         self.lines.append(f"read   gRPC at {service.address}{' over TLS' if tls else ''}")
 

@@ -1,10 +1,10 @@
 """Reads over gRPC (port 50051): the role `storage`, with health and reflection beside it."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import fields, is_dataclass, replace
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self, TypeVar
 
 import grpc
@@ -16,6 +16,7 @@ from pipeline.errors import AuraError, Forbidden, Overloaded, Rejected
 from pipeline.keyring import Access, Identity, Keyring
 from pipeline.plan import Plan
 from pipeline.ports import QueryBackend
+from pipeline.probes import Check, missing
 from pipeline.rpc import credentials, server, status
 from pipeline.rpc.server import HEALTH, Context
 from pipeline.tls import Tls
@@ -46,15 +47,24 @@ class StorageService:
 
     An answer is on its way in pieces, of which the next is made when the caller has room for it; a
     caller that takes none holds its place until its deadline, and for some time at most.
+
+    Health is that of this service, and without a name that of all `checks` of the process.
     """
 
     def __init__(
-        self, config: StorageConfig, backend: QueryBackend, keyring: Keyring, *, tls: Tls | None
+        self,
+        config: StorageConfig,
+        backend: QueryBackend,
+        keyring: Keyring,
+        *,
+        tls: Tls | None = None,
+        checks: Mapping[str, Check] = MappingProxyType({}),
     ) -> None:
         self._config = config
         self._backend = backend
         self._keyring = keyring
         self._tls = tls
+        self._checks = checks
         self._running = 0
         self._closed = False
         self._server: aio.Server | None = None
@@ -63,11 +73,11 @@ class StorageService:
 
     async def __aenter__(self) -> Self:
         wire.messages()  # reflection finds what is loaded
-        names = {"", SERVICE}
+        services = {"": self._ready, SERVICE: self._serves}
         made = server.server(
             {
                 RUN: grpc.stream_stream_rpc_method_handler(self._run),
-                HEALTH: server.health(names, lambda: not self._closed, _READ_S),
+                HEALTH: server.health(services, _READ_S),
             },
             ("grpc.max_receive_message_length", PLAN_BYTES_MAX),
         )
@@ -87,6 +97,12 @@ class StorageService:
         self._closed = True
         if self._server is not None:
             await self._server.stop(_STOP_S)
+
+    async def _serves(self) -> bool:
+        return not self._closed
+
+    async def _ready(self) -> bool:
+        return not self._closed and not await missing(self._checks)
 
     async def _run(self, _: object, context: Context) -> None:
         patience_s = self._config.query_time_max + _TAKE_S

@@ -87,10 +87,12 @@ class GrpcReceiver:
             method: grpc.stream_unary_rpc_method_handler(self._export(signal))
             for method, signal in SIGNALS.items()
         }
-        methods[HEALTH] = server.health(
-            SERVICES, lambda: not self._door.closed, self._config.read_timeout_s
-        )
+        services = dict.fromkeys(SERVICES, self._serves)
+        methods[HEALTH] = server.health(services, self._config.read_timeout_s)
         return methods
+
+    async def _serves(self) -> bool:
+        return not self._door.closed
 
     def _export(self, signal: Signal) -> Serve:
         async def export(_: object, context: Context) -> bytes:

@@ -1,7 +1,7 @@
 """A gRPC listener whose methods take and give bytes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 import grpc
@@ -12,6 +12,7 @@ from grpc_health.v1 import health_pb2
 from pipeline.address import host_and_port, joined
 from pipeline.errors import Rejected, Setup
 from pipeline.keyring import Headers
+from pipeline.probes import Check
 from pipeline.rpc.credentials import credentials
 from pipeline.tls import Tls
 
@@ -76,8 +77,8 @@ def metadata(context: Context) -> Headers:
     return lambda name: [str(value) for key, value in pairs if key == name]
 
 
-def health(services: Collection[str], serving: Callable[[], bool], wait_s: float) -> Handler:
-    """Return gRPC's health check; `Watch` is not served, as it allows."""
+def health(services: Mapping[str, Check], wait_s: float) -> Handler:
+    """Return gRPC's health check of the services; `Watch` is not served, as it allows."""
 
     async def check(_: object, context: Context) -> bytes:
         try:
@@ -88,7 +89,7 @@ def health(services: Collection[str], serving: Callable[[], bool], wait_s: float
         if service not in services:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such service")
         states = health_pb2.HealthCheckResponse
-        status = states.SERVING if serving() else states.NOT_SERVING
+        status = states.SERVING if await services[service]() else states.NOT_SERVING
         answer: bytes = states(status=status).SerializeToString()
         return answer
 
