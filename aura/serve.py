@@ -47,6 +47,9 @@ from query.tail.hub import Hub
 from query.tail.meters import TailMeters
 from storage import ClickHouse, MemoryStore, StorageService, open_remote, open_store
 
+SCHEMA_WAIT_S: Final = 30.0
+"""How long a role that does not migrate waits for the role that does."""
+
 SPARE_S: Final = 5.0
 """How much longer than `query.limits.timeout` a question to another process may last."""
 
@@ -110,7 +113,8 @@ class Parts:
         config, elsewhere = self._config.storage, asks_another(roles, self._config.storage)
         store: ClickHouse | MemoryStore | None = None
         if roles & {Role.ROUTER, Role.STORAGE} or (Role.QUERY in roles and not elsewhere):
-            opening = open_store(config, folder, migrating=Role.STORAGE in roles)
+            wait_s = None if Role.STORAGE in roles else SCHEMA_WAIT_S
+            opening = open_store(config, folder, schema_wait_s=wait_s)
             store = await self._up.enter_async_context(opening)
         if not elsewhere:
             return store, store

@@ -23,17 +23,17 @@ __all__ = [
 
 
 def open_store(
-    config: StorageConfig, folder: Path, *, migrating: bool = True
+    config: StorageConfig, folder: Path, *, schema_wait_s: float | None = None
 ) -> AbstractAsyncContextManager[ClickHouse | MemoryStore]:
     """
     Open the store that the configuration names, its schema up to date; raises Setup.
 
     Without a URL it is chdb in `folder`/clickhouse. What is opened is a `Store` and a
-    `QueryBackend`. Unless it is `migrating`, it waits for a moment for who is.
+    `QueryBackend`. With `schema_wait_s` another process migrates, and is waited for so long.
     """
     if config.url.startswith("memory:"):
         return _memory()
-    return open_clickhouse(_target(config, folder), config, migrating=migrating)
+    return open_clickhouse(_target(config, folder), config, schema_wait_s=schema_wait_s)
 
 
 async def pending(config: StorageConfig, folder: Path) -> list[str]:

@@ -26,8 +26,6 @@ from storage.verdicts import asking, lacks_database, opening, writing
 
 _KILL_AGAIN_S: Final = 0.1
 
-_SCHEMA_S: Final = 30.0
-"""How long a role that does not migrate waits for the role that does."""
 _SCHEMA_AGAIN_S: Final = 0.2
 
 _SPARE_S: Final = 10.0
@@ -193,27 +191,31 @@ class ClickHouse:
 
 @asynccontextmanager
 async def open_clickhouse(
-    target: Target, config: StorageConfig, *, migrating: bool = True
+    target: Target, config: StorageConfig, *, schema_wait_s: float | None = None
 ) -> AsyncIterator[ClickHouse]:
-    """Open the store; bring its schema up to date, or wait until it is. Raises Setup."""
+    """
+    Open the store and bring its schema up to date; raises Setup.
+
+    With `schema_wait_s` another process does that, and is waited for so long.
+    """
     store = ClickHouse(target, config)
     try:
-        if migrating:
+        if schema_wait_s is None:
             await store.migrate()
         else:
-            await _migrated(store, target)
+            await _migrated(store, target, schema_wait_s)
         yield store
     finally:
         await store.close()
 
 
-async def _migrated(store: ClickHouse, target: Target) -> None:
-    end = asyncio.get_running_loop().time() + _SCHEMA_S
+async def _migrated(store: ClickHouse, target: Target, wait_s: float) -> None:
+    end = asyncio.get_running_loop().time() + wait_s
     while missing := await store.pending():
         if asyncio.get_running_loop().time() > end:
             raise Setup(
-                f"storage.url: {target.label} lacks the migration {missing[0]} and "
-                f"{len(missing) - 1} others: start the role storage, or run `aura migrate`"
+                f"storage.url: {target.label} lacks {len(missing)} migrations, the first of them "
+                f"{missing[0]}: start the role storage, or run `aura migrate`"
             )
         await asyncio.sleep(_SCHEMA_AGAIN_S)
 
