@@ -9,6 +9,9 @@ import pyarrow as pa
 SERVICE: Final = "aura.v1.Storage"
 RUN: Final = f"/{SERVICE}/Run"
 
+COST: Final = "aura-cost-bin"
+"""The trailing metadata that holds a message Cost."""
+
 PLAN_BYTES_MAX: Final = 1024 * 1024
 """A query has 4,096 characters; its plan is a few times as long."""
 

@@ -14,12 +14,13 @@ from grpc_health.v1 import health_pb2
 from pipeline.errors import AuraError, Forbidden, Rejected, Setup, Unauthenticated, Unavailable
 from pipeline.keyring import AUTHORIZATION, TENANT
 from pipeline.plan import Keys, Plan
+from pipeline.ports import Cost
 from pipeline.rpc.server import HEALTH
 from pipeline.rpc.status import DETAILS_TRAILER, verdict
 from pipeline.signal import Signal
 from storage import wire
 from storage.config import RemoteConfig
-from storage.pieces import PLAN_BYTES_MAX, RUN, SERVICE, Reader
+from storage.pieces import COST, PLAN_BYTES_MAX, RUN, SERVICE, Reader
 
 PATIENCE_S: Final = 10.0
 """How long the other process may take to answer when this one starts."""
@@ -51,7 +52,9 @@ class RemoteStorage:
         self._run = self._channel.unary_stream(RUN, None, None)
         self._check = self._channel.unary_unary(HEALTH, None, None)
 
-    async def run(self, plan: Plan) -> AsyncGenerator[pa.RecordBatch, None]:
+    async def run(
+        self, plan: Plan, cost: Cost | None = None
+    ) -> AsyncGenerator[pa.RecordBatch, None]:
         """Answer a plan; see `pipeline.ports.QueryBackend`."""
         asked = wire.encode(plan)
         if len(asked) > PLAN_BYTES_MAX:
@@ -68,7 +71,9 @@ class RemoteStorage:
                 if batch is not None:
                     batches += 1
                     yield batch
+            _add(cost, await call.trailing_metadata())
         except aio.AioRpcError as error:
+            _add(cost, error.trailing_metadata())
             raise self._verdict(error) from error
         except pa.ArrowInvalid as error:
             raise Unavailable(f"storage: no answer in Arrow: {error}") from error
@@ -108,8 +113,7 @@ class RemoteStorage:
     def _verdict(self, error: aio.AioRpcError) -> AuraError:
         if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
             return Rejected(f"no answer within {self._deadline_s:g} s; narrow the time range")
-        metadata: Any = error.trailing_metadata() or ()
-        details = dict(metadata).get(DETAILS_TRAILER, b"")
+        details = _trailer(error.trailing_metadata(), DETAILS_TRAILER)
         text = error.details() or error.code().name
         found = verdict(error.code(), text if details else f"storage: {text}", details)
         if isinstance(found, Unauthenticated | Forbidden):
@@ -131,6 +135,21 @@ async def open_remote(
         yield remote
     finally:
         await remote.close()
+
+
+def _trailer(metadata: Any, name: str) -> bytes:
+    found = dict(metadata or ()).get(name, b"")
+    return found if isinstance(found, bytes) else b""
+
+
+def _add(cost: Cost | None, metadata: Any) -> None:
+    """Add what the other end says that it took."""
+    if cost is not None:
+        told: Any = wire.messages()["Cost"].FromString(_trailer(metadata, COST))
+        cost.rows += told.rows
+        cost.bytes += told.bytes
+        cost.engine_ns += told.engine_ns
+        cost.cached |= told.cached
 
 
 def _channel(config: RemoteConfig) -> aio.Channel:

@@ -3,26 +3,27 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import aclosing
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import asdict, fields, is_dataclass, replace
 from types import MappingProxyType, TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, NoReturn, Self, TypeVar
 
 import grpc
 import structlog
+from google.protobuf.message import Message
 from grpc import aio
 from grpc_reflection.v1alpha import reflection
 
 from pipeline.errors import AuraError, Forbidden, Overloaded, Rejected
 from pipeline.keyring import Access, Identity, Keyring
-from pipeline.plan import Plan
-from pipeline.ports import QueryBackend
+from pipeline.plan import Explain, Plan
+from pipeline.ports import Cost, QueryBackend
 from pipeline.probes import Check, missing
 from pipeline.rpc import credentials, server, status
 from pipeline.rpc.server import HEALTH, Context
 from pipeline.tls import Tls
 from storage import wire
 from storage.config import StorageConfig
-from storage.pieces import PLAN_BYTES_MAX, RUN, SERVICE, Writer
+from storage.pieces import COST, PLAN_BYTES_MAX, RUN, SERVICE, Writer
 
 _READ_S: Final = 10.0
 """How long a caller may take to send its plan."""
@@ -32,6 +33,9 @@ _TAKE_S: Final = 30.0
 
 _STOP_S: Final = 5.0
 """How long a stop waits for answers that are under way."""
+
+_SIZES: Final = ("limit", "groups_max", "candidates_max", "examined")
+"""Fields of plans that bound the rows that an engine keeps for them."""
 
 Part = TypeVar("Part")
 
@@ -106,17 +110,19 @@ class StorageService:
 
     async def _run(self, _: object, context: Context) -> None:
         patience_s = self._config.query_time_max + _TAKE_S
+        cost = Cost()
         try:
             who = self._admit(context)
             payload = await server.message(context, _READ_S)
             plan = self._checked(wire.decode(payload), who)
             async with asyncio.timeout(patience_s):
-                await self._answer(plan, context)
+                await self._answer(plan, context, cost)
+            context.set_trailing_metadata((_told(cost),))
         except TimeoutError:
             text = f"no plan came, or its answer was not taken within {patience_s:g} s"
-            await context.abort(*status.answer(Rejected(text)))
+            await _refuse(context, Rejected(text), cost)
         except AuraError as verdict:
-            await context.abort(*status.answer(verdict))
+            await _refuse(context, verdict, cost)
         except aio.InternalError:
             return  # nobody takes the answer any more
         except Exception as error:
@@ -129,18 +135,22 @@ class StorageService:
 
     def _checked(self, plan: Plan, who: Identity) -> Plan:
         """Return the plan about its caller's data; what its conditions mean the store checks."""
-        limit = getattr(plan, "limit", 1)
-        if not 1 <= limit <= self._config.rows_max:
-            raise Rejected(f"limit: {limit} is not 1 to storage.rows_max ({self._config.rows_max})")
+        asked = plan.of if isinstance(plan, Explain) else plan
+        most = self._config.rows_max
+        for name in _SIZES:
+            size = getattr(asked, name, 1)
+            least = 1 if name == "limit" else 0
+            if not least <= size <= most:
+                raise Rejected(f"{name}: {size} is not {least} to storage.rows_max ({most})")
         return _of(plan, who)
 
-    async def _answer(self, plan: Plan, context: Context) -> None:
+    async def _answer(self, plan: Plan, context: Context, cost: Cost) -> None:
         if self._running >= self._config.calls_max:
             raise Overloaded(f"no room for another question ({self._running} are running)")
         self._running += 1
         try:
             # Closed when the call is cancelled while a piece waits for room: so the query ends.
-            async with aclosing(self._backend.run(plan)) as answer:
+            async with aclosing(self._backend.run(plan, cost)) as answer:
                 writer: Writer | None = None
                 async for batch in answer:
                     writer = writer or Writer(batch.schema)
@@ -155,6 +165,16 @@ async def _send(pieces: Iterable[tuple[bytes, bool]], context: Context) -> None:
     response: Any = wire.messages()["RunResponse"]
     for piece, whole in pieces:
         await context.write(response(arrow=piece, whole=whole).SerializeToString())
+
+
+async def _refuse(context: Context, verdict: AuraError, cost: Cost) -> NoReturn:
+    code, text, trailers = status.answer(verdict)
+    await context.abort(code, text, (*trailers, _told(cost)))
+
+
+def _told(cost: Cost) -> tuple[str, bytes]:
+    message: Message = wire.messages()["Cost"](**asdict(cost))
+    return COST, message.SerializeToString()
 
 
 def _of(plan: Part, who: Identity) -> Part:

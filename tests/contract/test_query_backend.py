@@ -25,6 +25,7 @@ from pipeline.plan import (
     Search,
     Trace,
 )
+from pipeline.ports import Cost
 from pipeline.signal import Signal
 from storage.fields import COLUMNS, Kind
 from tests.support.otlp_strategies import LAWS, Case, Sender
@@ -412,23 +413,24 @@ def test_what_cannot_be_answered_is_refused(both, signal, field, value):
                 both.runner.run(ask(store, one))
 
 
+NEVER = 2**62
 LONG = """SELECT count() FROM system.processes WHERE query LIKE '%numbers(1000000000000)%'
 AND query NOT LIKE '%system.processes%'"""
 
 
 @pytest.fixture(params=["chdb", "server"])
 async def chdb(request):
-    async with rig(request.param) as one:
+    async with rig(request.param, query_rows_max=NEVER) as one:
         await write(one.store, group(Signal.LOGS, messages(Signal.LOGS, (1,), ("a",))))
         yield one
 
 
 async def forever(store):
     from storage.answers import RECORDS
-    from storage.compile.clickhouse import Statement
+    from storage.compile.parameters import Statement
 
     sql = "SELECT sum(sipHash64(number)) FROM numbers(1000000000000)"
-    await store._ask(Statement(sql), RECORDS[Signal.LOGS])
+    await store._scans.ask(Statement(sql), RECORDS[Signal.LOGS], "a", Cost())
 
 
 async def count(one, wanted):
@@ -453,8 +455,11 @@ async def test_a_cancelled_question_ends_in_the_engine_and_others_go_on(chdb):
 
 @pytest.mark.parametrize("kind", ["chdb", "server"])
 async def test_a_question_that_breaks_a_limit_says_so(kind):
-    async with rig(kind, query_time_max=0.2, query_memory_bytes_max=20_000_000) as one:
-        with pytest.raises(Rejected, match="it took too long"):
+    limits = {"query_memory_bytes_max": 20_000_000, "query_rows_max": NEVER}
+    async with rig(kind, query_time_max=0.2, **limits) as one:
+        with pytest.raises(
+            Rejected, match=r"it took too long, more than 0\.2 s \(storage\.query_t"
+        ):
             await forever(one.store)
         big = [(n, "a", message(Signal.LOGS, n, "x" * 1_000_000)) for n in range(1, 40)]
         await write(one.store, group(Signal.LOGS, big))

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 from pipeline.errors import Forbidden, Overloaded, Rejected, Setup, TooLarge, Unavailable
 from pipeline.keyring import Access, Keyring
 from pipeline.plan import AttributeField, Keys, OneOf, Records
+from pipeline.ports import Cost
 from pipeline.signal import Signal
 from pipeline.tls import Tls, TlsConfig
 from storage import wire
@@ -49,8 +50,10 @@ class Backend:
         self._batches = batches
         self._error = error
 
-    async def run(self, plan: Any) -> Any:
+    async def run(self, plan: Any, cost: Cost) -> Any:
         self.asked.append(plan)
+        cost.rows += 7
+        cost.engine_ns += 2**40
         try:
             for batch in self._batches:
                 yield batch
@@ -64,7 +67,7 @@ class Backend:
 class Silent(Backend):
     """Never answers."""
 
-    async def run(self, plan: Any) -> Any:
+    async def run(self, plan: Any, cost: Cost) -> Any:
         self.asked.append(plan)
         try:
             await asyncio.Event().wait()
@@ -144,7 +147,7 @@ async def test_who_may_not_read_reaches_no_store(key, code):
         (b"", "plan: one of"),
         (b"\xff", "no message"),
         (wire.encode(everything(Signal.LOGS, "a", limit=0)), "limit: 0 is not 1 to"),
-        (wire.encode(everything(Signal.LOGS, "a", limit=100_001)), r"storage\.rows_max \(100000\)"),
+        (wire.encode(everything(Signal.LOGS, "a", limit=2**20)), r"storage\.rows_max \(1000000\)"),
     ],
 )
 async def test_a_plan_that_is_none_is_refused(payload, text):
@@ -229,6 +232,16 @@ async def test_a_verdict_is_the_same_at_the_other_end(error, batches):
     assert type(caught.value) is type(error)
     assert str(caught.value) == str(error)
     assert getattr(caught.value, "retry_s", 0) == getattr(error, "retry_s", 0)
+
+
+@pytest.mark.parametrize("error", [None, Rejected("too much")])
+async def test_what_it_cost_is_told_also_of_what_failed(error):
+    cost = Cost(rows=1)
+    async with remote(Backend(rows(3), error=error)) as asking:
+        with suppress(Rejected):
+            async for _ in asking.run(PLAN, cost):
+                pass
+    assert cost == Cost(rows=8, engine_ns=2**40)
 
 
 async def test_a_bug_is_logged_once_and_not_told():

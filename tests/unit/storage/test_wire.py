@@ -112,10 +112,12 @@ def _name(field: FieldDescriptor) -> str:
 def _line(cls: Any, name: str) -> str:
     """The line that a message lacks, as far as a machine can tell."""
     hint = wire.hints(cls)[name]
-    repeated = "repeated " if get_origin(hint) is tuple else ""
-    inner = members(get_args(hint)[0] if repeated else hint)
+    label = "repeated " if get_origin(hint) is tuple else ""
+    if is_union(hint) and type(None) in get_args(hint):
+        label = "optional "
+    inner = members(get_args(hint)[0] if label == "repeated " else hint)
     kind = NAMES.get(inner[0], getattr(inner[0], "__name__", "…")) if len(inner) == 1 else "…"
-    return f"`{repeated}{kind} {name} = …;`"
+    return f"`{label}{kind} {name} = …;`"
 
 
 def test_every_plan_and_every_field_has_its_message():
