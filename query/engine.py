@@ -110,7 +110,13 @@ class Engine:
                 self._running -= 1
 
     def _check(self, plan: Question) -> None:
-        most = self.limits.trace_spans_max if isinstance(plan, Trace) else self.limits.rows_max
+        match plan:
+            case Trace():
+                most = self.limits.trace_spans_max
+            case Table():  # what a histogram counts is small, and more than a list
+                most = max(self.limits.rows_max, self.limits.groups_max)
+            case _:
+                most = self.limits.rows_max
         if not 1 <= plan.limit <= most:
             raise Wrong(f"limit is between 1 and {most}, not {plan.limit}", "limit")
         if isinstance(plan, Records | Traces | Table | Values | Dependencies) and (

@@ -114,9 +114,7 @@ def _range(asked: Asked, page: Cursor | None, desk: Desk) -> Range:
     return Range(page.start_ns, page.end_ns, wanted.limit, wanted.query)
 
 
-def _paged(
-    plan: Records | Traces | Table, page: Cursor | None, heads: tuple[Head, ...]
-) -> Records | Traces | Table:
+def _paged(plan: plans.Planned, page: Cursor | None, heads: tuple[Head, ...]) -> plans.Planned:
     """Return the plan of the page that a cursor asks for, or of the first one."""
     place = page.place if page else None
     if isinstance(plan, Traces):

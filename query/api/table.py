@@ -42,8 +42,13 @@ def columns(schema: pa.Schema) -> list[Json]:
 
 def rows(table: pa.Table) -> list[Json]:
     """Return the rows, a list each in the order of the columns; null is what is not there."""
-    cells = [_cells(column, _TYPES[str(column.type)]) for column in table.columns]
-    return [list(row) for row in zip(*cells, strict=True)]
+    return list(cells(table))
+
+
+def cells(table: pa.Table) -> list[list[Json]]:
+    """Return the cells of each row."""
+    columns = [_cells(column, _TYPES[str(column.type)]) for column in table.columns]
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def _cells(column: pa.ChunkedArray[Any], kind: str) -> list[Json]:

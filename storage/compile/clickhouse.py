@@ -52,7 +52,7 @@ def summaries(tenant: str, trace_ids: list[str]) -> Statement:
     who = f"tenant = {parameters.add(tenant, 'String')}"
     parts = [
         parameters.add(trace_ids[at : at + _IDS_MAX], "Array(String)")
-        for at in range(0, len(trace_ids), _IDS_MAX)
+        for at in range(0, max(1, len(trace_ids)), _IDS_MAX)
     ]
     ids = f"arrayJoin(arrayConcat({', '.join(parts)}))"
     wanted = f"{who} AND trace_id IN (SELECT toFixedString(unhex({ids}), 16))"
