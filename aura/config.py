@@ -14,6 +14,7 @@ from pipeline.bus import BusConfig
 from pipeline.bus.config import HEADERS_BYTES_MAX
 from pipeline.config import ChainConfig, RouterConfig
 from pipeline.signal import Signal
+from query.cache.config import CacheConfig
 from query.config import Config as QueryConfig
 from storage.config import StorageConfig
 
@@ -47,6 +48,7 @@ class Config(BaseModel):
     pipeline: ChainConfig = Field(default_factory=ChainConfig)
     storage: StorageConfig = Field(default_factory=StorageConfig)
     query: QueryConfig = Field(default_factory=QueryConfig)
+    cache: CacheConfig = Field(default_factory=CacheConfig)
     auth: AuthConfig = Field(default_factory=AuthConfig)
     log: LogConfig = Field(default_factory=LogConfig)
 

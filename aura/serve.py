@@ -42,6 +42,11 @@ from pipeline.tls import Tls, TlsConfig
 from pipeline.window import TimeWindow
 from pipeline.worker import Limits, Worker
 from query.api import answers, http, tail
+from query.cache.backend import CachedBackend
+from query.cache.memory import MemoryCache
+from query.cache.meters import CacheMeters
+from query.cache.port import Cache
+from query.cache.redis import open_redis
 from query.engine import Engine
 from query.tail.hub import Hub
 from query.tail.meters import TailMeters
@@ -149,7 +154,7 @@ class Parts:
     async def ask(self, store: QueryBackend, shown: Tail) -> None:
         """Serve the query API."""
         config = self._config.query
-        engine = Engine(store, config.limits)
+        engine = Engine(await self._cached(store), config.limits)
         meters = TailMeters(self._registry)
         hub = await self._up.enter_async_context(
             Hub(shown, meet, tail.records, config.tail, meters)
@@ -159,6 +164,18 @@ class Parts:
         url = await self._web("query.listen", config.listen, routes, tls)
         self._up.callback(hub.stop)  # before the listener waits for those that are under way
         self.lines.append(f"look   {url}/v1/logs  /v1/traces  /v1/metrics  /v1/tail")
+
+    async def _cached(self, backend: QueryBackend) -> QueryBackend:
+        """Return the backend behind the cache that the configuration names."""
+        config = self._config.cache
+        if config.url == "none":
+            return backend
+        meters = CacheMeters(self._registry)
+        cache: Cache = MemoryCache(config.bytes_max, config.ttl)
+        if config.url:
+            cache = await self._up.enter_async_context(open_redis(config, meters))
+        claim_s = self._config.query.limits.timeout
+        return CachedBackend(backend, cache, config, meters, claim_s=claim_s)
 
     async def receive(self, bus: Bus) -> None:
         """Serve the doors."""
