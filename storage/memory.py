@@ -34,7 +34,7 @@ from pipeline.signal import Signal
 from storage import answers, survey
 from storage.answers import RECORDS, SUMMARY
 from storage.evaluate import Row, matches
-from storage.fields import check
+from storage.fields import check, check_heads
 from storage.tables import covers, ordinals, services
 from storage.tabulate import tabulate
 
@@ -152,6 +152,7 @@ class MemoryStore:
         return sorted(found)
 
     def _changes(self, plan: Changes) -> list[tuple[int, int, int, int]]:
+        check_heads(plan.heads)
         known = {one.partition: (one.epoch, one.sequence) for one in plan.heads}
         newest = self._heads(plan.signal)
         found = {one for one in newest if one[1] > known.get(one[0], (-1, 0))[0]}

@@ -3,10 +3,10 @@
 
 from collections.abc import Iterator
 
-from pipeline.errors import Rejected
-from pipeline.plan import HEADS_MAX, Changes, Head
+from pipeline.plan import Changes, Head
 from storage.compile.parameters import Parameters, Statement
 from storage.compile.rows import within
+from storage.fields import check_heads
 from storage.tables import RECORD_TABLES
 
 
@@ -19,8 +19,7 @@ def changes(plan: Changes) -> Statement:
     first row (`pipeline.ports.Commit`): rows are sought in the logs of the heads only, and newer
     logs among the records.
     """
-    if len(plan.heads) > HEADS_MAX or any(one.partition >= HEADS_MAX for one in plan.heads):
-        raise Rejected(f"heads: at most those of the partitions 0 to {HEADS_MAX - 1}")
+    check_heads(plan.heads)
     parameters = Parameters()
     limit = parameters.add(plan.limit, "UInt64")
     of_signal = f"signal = {parameters.add(plan.signal.value, 'String')}"
@@ -76,6 +75,7 @@ def _newer(heads: tuple[Head, ...], parameters: Parameters) -> str:
     ranges = [f"partition > {parameters.add(most, 'Int32')}"]
     for partition in range(most + 1):
         place = f"partition = {parameters.add(partition, 'UInt16')}"
-        newer = f" AND epoch > {parameters.add(known.get(partition, 0), 'UInt32')}"
-        ranges.append(f"({place}{newer if partition in known else ''})")
+        if partition in known:
+            place += f" AND epoch > {parameters.add(known[partition], 'UInt32')}"
+        ranges.append(f"({place})")
     return " OR ".join(ranges)
