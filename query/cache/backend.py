@@ -19,6 +19,9 @@ from query.cache.form import Closable, Kept
 from query.cache.meters import CacheMeters
 from query.cache.port import Cache
 
+_STOOD_S: Final = 10.0
+"""How old heads may be: older ones are right too, but what came since makes their answers void."""
+
 _PAUSE_S: Final = 0.02
 _PAUSE_MAX_S: Final = 0.5
 """Pauses between looks at what another process is at."""
@@ -47,6 +50,7 @@ class CachedBackend:
         *,
         claim_s: float = 60.0,
         now_ns: Callable[[], int] = time.time_ns,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._backend = backend
         self._cache = cache
@@ -54,6 +58,8 @@ class CachedBackend:
         self._meters = meters
         self._claim_s = claim_s
         self._now_ns = now_ns
+        self._clock = clock
+        self._stood: dict[Signal, tuple[float, tuple[Head, ...]]] = {}
         self._turns: dict[str, _Turn] = {}
 
     async def run(
@@ -82,7 +88,7 @@ class CachedBackend:
                         yield batch
                 return
             await turn.over.wait()
-            if turn.kept is False:  # nothing to be had of it: too large, or nowhere to keep it
+            if turn.kept is False:  # there is nothing to be had of it: see `_fill`
                 async with aclosing(self._backend.run(plan, cost)) as answer:
                     async for batch in answer:
                         yield batch
@@ -131,6 +137,7 @@ class CachedBackend:
         changed = await self._table(Changes(_signal(plan), *within, kept.heads, 1))
         if changed is None or changed.num_rows:
             self._meters.answered("stale")
+            self._stood.pop(_signal(plan), None)
             return None
         self._meters.moved("read", len(value))
         return kept.batches
@@ -145,6 +152,7 @@ class CachedBackend:
     ) -> AsyncGenerator[pa.RecordBatch, None]:
         self._meters.answered("miss")
         heads = await self._heads(plan)  # before the answer, which then has all up to them
+        began_ns = cost.engine_ns
         batches: list[pa.RecordBatch] = []
         room = 0 if heads is None else self._config.answer_bytes_max
         async with aclosing(self._backend.run(plan, cost)) as answer:
@@ -156,17 +164,22 @@ class CachedBackend:
                     batches.clear()
                 yield batch
         turn.kept = False
-        if heads is not None and batches:
+        worth = cost.engine_ns - began_ns >= self._config.worth * 10**9
+        if heads is not None and batches and worth:
             value = await asyncio.to_thread(form.write, Kept(heads, batches))
             turn.kept = await self._cache.put(key, value)
             self._meters.moved("written", len(value))
 
     async def _heads(self, plan: Closable) -> tuple[Head, ...] | None:
-        """Return where the logs stand; None when that cannot be compared later."""
-        table = await self._table(Heads(_signal(plan), plan.tenant, HEADS_MAX + 1))
-        if table is None:
-            return None
-        heads = tuple(Head(*one.values()) for one in table.to_pylist())
+        """Return where the logs stood a moment ago; None when that cannot be compared later."""
+        signal, now = _signal(plan), self._clock()
+        until, heads = self._stood.get(signal, (0.0, ()))
+        if now >= until:
+            table = await self._table(Heads(signal, plan.tenant, HEADS_MAX + 1))
+            if table is None:
+                return None
+            heads = tuple(Head(*one.values()) for one in table.to_pylist())
+            self._stood[signal] = (now + _STOOD_S, heads)
         # A log that has no message yet is like any other.
         known = all(one.partition < HEADS_MAX and one.committed_ns for one in heads)
         return heads if heads and known else None

@@ -26,6 +26,10 @@ class CacheConfig(BaseModel):
     answer_bytes_max: Annotated[Size, Field(gt=0)] = Field(
         8 * 1024 * 1024, description="Bytes of the largest answer that is kept"
     )
+    worth: Seconds = Field(
+        0.02,
+        description="Answers that took the engine less are not kept: to check one takes as long",
+    )
     ttl: Annotated[Seconds, Field(gt=0, le=86_400)] = Field(
         3600.0, description="How long an answer is kept; what is stored late makes it void at once"
     )

@@ -75,7 +75,7 @@ class Kit:
 
     def __init__(self, store: Any = None, cache: Any = None, **settings: Any) -> None:
         self.registry = CollectorRegistry()
-        config = CacheConfig(**settings)
+        config = CacheConfig(**{"worth": 0.0} | settings)
         self.store = store or MemoryStore()
         self.watched = Watched(self.store)
         self.cache = cache or MemoryCache(config.bytes_max, config.ttl)
@@ -249,8 +249,9 @@ async def test_a_look_up_that_fails_costs_the_memory_and_not_the_answer(kind, er
     assert kit.watched.times() == 2
 
 
-async def test_what_is_too_large_is_passed_on_and_waits_for_nobody():
-    kit = await filled(answer_bytes_max=100)
+@pytest.mark.parametrize("settings", [{"answer_bytes_max": 100}, {"worth": 60.0}])
+async def test_what_is_too_large_or_too_cheap_is_passed_on_and_waits_for_nobody(settings):
+    kit = await filled(**settings)
     kit.watched.gate.clear()
     asking = [asyncio.create_task(kit.ask()) for _ in range(4)]
     await until(lambda: kit.watched.times() == 1)
