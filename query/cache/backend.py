@@ -50,7 +50,6 @@ class CachedBackend:
         *,
         claim_s: float = 60.0,
         now_ns: Callable[[], int] = time.time_ns,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._backend = backend
         self._cache = cache
@@ -58,7 +57,6 @@ class CachedBackend:
         self._meters = meters
         self._claim_s = claim_s
         self._now_ns = now_ns
-        self._clock = clock
         self._stood: dict[Signal, tuple[float, tuple[Head, ...]]] = {}
         self._turns: dict[str, _Turn] = {}
 
@@ -172,17 +170,19 @@ class CachedBackend:
 
     async def _heads(self, plan: Closable) -> tuple[Head, ...] | None:
         """Return where the logs stood a moment ago; None when that cannot be compared later."""
-        signal, now = _signal(plan), self._clock()
+        signal = _signal(plan)
         until, heads = self._stood.get(signal, (0.0, ()))
-        if now >= until:
-            table = await self._table(Heads(signal, plan.tenant, HEADS_MAX + 1))
-            if table is None:
-                return None
-            heads = tuple(Head(*one.values()) for one in table.to_pylist())
-            self._stood[signal] = (now + _STOOD_S, heads)
+        if time.monotonic() < until:
+            return heads
+        table = await self._table(Heads(signal, plan.tenant, HEADS_MAX + 1))
+        if table is None:
+            return None
+        heads = tuple(Head(*one.values()) for one in table.to_pylist())
         # A log that has no message yet is like any other.
-        known = all(one.partition < HEADS_MAX and one.committed_ns for one in heads)
-        return heads if heads and known else None
+        if not heads or any(one.partition >= HEADS_MAX or not one.committed_ns for one in heads):
+            return None
+        self._stood[signal] = (time.monotonic() + _STOOD_S, heads)
+        return heads
 
     async def _table(self, plan: Plan) -> pa.Table | None:
         """Return the answer of a look-up, None when there is none: then nothing is kept."""
