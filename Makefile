@@ -36,8 +36,9 @@ wheel: $(READY) ## the built wheel, in an environment of its own, outside the ch
 bench: $(READY) ## CPU-seconds per million records, beside the bare insert
 	$(BIN)/python -m tests.bench.path
 
-bench-codec: $(READY) ## microseconds a record of the codec, beside protobuf's parse
+bench-codec: $(READY) ## microseconds a record of the codec: protobuf beside its own parse, JSON beside protobuf
 	$(BIN)/python -m tests.bench.codec
+	$(BIN)/python -m tests.bench.json_codec
 
 fuzz: $(READY) ## attack an Aura: MINUTES= (10), SEED= (printed), CASE= (one alone)
 	$(BIN)/python -m tests.fuzz

@@ -16,7 +16,7 @@ from clickhouse_connect.driver.exceptions import OperationalError
 from pydantic import SecretStr
 
 from otlp.codec import Decoder, encode, validate
-from otlp.codec.request import REQUESTS
+from otlp.codec.request import REQUESTS, parse
 from pipeline.batch import Batch
 from pipeline.keyring import Keyring
 from pipeline.plan import Plan, Records
@@ -242,7 +242,8 @@ def everything(signal: Signal, tenant: str, **changes: Any) -> Records:
 
 async def stored(backend: Any, signal: Signal, tenant: str) -> list[tuple[bytes, ...]]:
     """Return what a store holds of a tenant, in a form that `sent` has too."""
-    return sorted(records(signal, encode(signal, await ask(backend, everything(signal, tenant)))))
+    rows = await ask(backend, everything(signal, tenant))
+    return sorted(records(signal, parse(signal, encode(signal, rows))))
 
 
 async def holds(store: Any, signal: Signal, posts: Sequence[tuple[int, str, Any]]) -> None:
