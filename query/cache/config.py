@@ -28,7 +28,7 @@ class CacheConfig(BaseModel):
     )
     worth: Seconds = Field(
         0.02,
-        description="Answers that took the engine less are not kept: to check one takes as long",
+        description="Answers that took the engine less are not kept: a check takes as long",
     )
     ttl: Annotated[Seconds, Field(gt=0, le=86_400)] = Field(
         3600.0, description="How long an answer is kept; what is stored late makes it void at once"
