@@ -8,7 +8,7 @@ PROTO := proto/aura/v1/storage.proto
 CLIENTS := tests/clients
 PEERS := build/peers
 
-.PHONY: run test peers check lint types arch wheel bench bench-codec faults fuzz fuzz-native golden sim proto pin clean
+.PHONY: run test peers check lint types arch wheel bench bench-codec faults fuzz fuzz-api fuzz-native golden sim proto pin clean
 
 run: $(READY) ## everything in one process: embedded NATS and chdb
 	$(BIN)/aura up
@@ -42,6 +42,9 @@ bench-codec: $(READY) ## microseconds a record of the codec: protobuf beside its
 
 fuzz: $(READY) ## attack an Aura: MINUTES= (10), SEED= (printed), CASE= (one alone)
 	$(BIN)/python -m tests.fuzz
+
+fuzz-api: $(READY) ## schemathesis on the query API of an Aura: MINUTES= (10), SEED= (printed)
+	$(BIN)/python -m tests.fuzz.openapi
 
 faults: $(READY) ## kills, full disks, clocks, rude clients; all counted: ROUNDS= (200), MINUTES=, SEED=
 	$(BIN)/python -m tests.faults

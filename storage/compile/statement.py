@@ -23,7 +23,7 @@ from pipeline.plan import (
 )
 from pipeline.signal import Signal
 from storage import answers
-from storage.compile import changes, clickhouse, graph, lists, table
+from storage.compile import changes, clickhouse, graph, lists, table, whole
 from storage.compile.parameters import Statement
 from storage.kinds import kinds
 
@@ -61,5 +61,8 @@ def statement(plan: Question) -> tuple[Statement, pa.Schema]:
 def statements(plan: Question) -> list[Statement]:
     """Return all statements of a plan; what one has from another's answer is empty."""
     if isinstance(plan, Traces):
-        return [clickhouse.matching(plan), clickhouse.summaries(plan.tenant, [])]
+        search = (
+            clickhouse.matching(plan) if plan.whole is None else whole.candidates(plan, plan.whole)
+        )
+        return [search, clickhouse.summaries(plan.tenant, [])]
     return [statement(plan)[0]]
