@@ -116,14 +116,13 @@ class CachedBackend:
     async def _elsewhere(self, plan: Closable, key: str) -> Sequence[pa.RecordBatch] | None:
         """Wait while another process asks the same; None: now it is ours to ask."""
         clock = asyncio.get_running_loop().time
-        end, pause_s = clock() + self._config.wait, _PAUSE_S
-        found = None
+        end, pause_s, waited = clock() + self._config.wait, _PAUSE_S, False
         while not await self._cache.claim(key, self._claim_s) and clock() < end:
+            if waited and (found := await self._look(plan, key)) is not None:
+                return found
             await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, _PAUSE_MAX_S)
-            if (found := await self._look(plan, key)) is not None:
-                break
-        return found
+            pause_s, waited = min(2 * pause_s, _PAUSE_MAX_S), True
+        return await self._look(plan, key) if waited else None
 
     async def _look(self, plan: Closable, key: str) -> Sequence[pa.RecordBatch] | None:
         """Return what was kept, if it is still what the store would answer."""

@@ -210,7 +210,7 @@ async def test_nothing_is_made_that_a_caller_has_no_room_for():
             made = backend.yielded
             await asyncio.sleep(0.05)
         left = [one async for one in pieces]
-    assert made < 20
+    assert made < 50  # HTTP/2 has a window, which grows to some 20 MB
     assert sum(len(one) for one in left) > 90_000_000
 
 
