@@ -10,14 +10,15 @@ from aiohttp.test_utils import TestClient, TestServer
 from aura.conditions import condition
 from pipeline.errors import Rejected
 from pipeline.keyring import Keyring
-from pipeline.plan import CUT, Path, Traces
+from pipeline.plan import CUT, Heads, Path, Traces
 from pipeline.signal import Signal
 from query.api import answers, http
-from query.api.http import ARROW, TRUNCATED
+from query.api.desk import TRUNCATED
+from query.api.search import ARROW
 from query.api.table import columns, rows
 from query.config import Limits
 from query.engine import Engine
-from storage.answers import SUMMARY
+from storage.answers import HEADS, SUMMARY
 from tests.support.sample_rows import SampleRows, log, span
 
 NOW = 1_767_225_600 * 10**9
@@ -31,9 +32,9 @@ LOGS = [
 class Cut(SampleRows):
     """A backend that did not examine all traces."""
 
-    async def run(self, asked):
-        self.plans.append(asked)
-        yield pa.RecordBatch.from_pylist([], schema=SUMMARY.with_metadata({CUT: b"1"}))
+    async def run(self, asked, cost=None):
+        columns = HEADS if isinstance(asked, Heads) else SUMMARY.with_metadata({CUT: b"1"})
+        yield pa.RecordBatch.from_pylist([], schema=columns)
 
 
 @pytest.fixture
