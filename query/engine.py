@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from pipeline.errors import Overloaded, Rejected
-from pipeline.plan import Keys, Plan, Trace
+from pipeline.plan import Keys, Ledger, Limited, Plan, Positions, Trace
 from pipeline.ports import QueryBackend
 from pipeline.signal import Signal
 from query.config import Limits
@@ -56,7 +56,7 @@ class Engine:
         seen = await self._keys.seen(signal, tenant, checked.attributes)
         return check(query, signal, seen=seen, now_ns=now_ns)
 
-    async def run(self, plan: Plan) -> Answer:
+    async def run(self, plan: Limited) -> Answer:
         """
         Return the answer of a plan.
 
@@ -68,6 +68,10 @@ class Engine:
         # One row more tells an answer that ends at the limit from one that is cut there.
         rows = await self._bounded(replace(plan, limit=plan.limit + 1))
         return Answer(rows.slice(0, plan.limit), truncated=rows.num_rows > plan.limit)
+
+    async def look(self, plan: Positions | Ledger) -> pa.Table:
+        """Return the answer of a plan that is short by itself; raises what `run` does."""
+        return await self._bounded(plan)
 
     async def _bounded(self, plan: Plan) -> pa.Table:
         if self._running >= self.limits.concurrent_max:
@@ -84,7 +88,7 @@ class Engine:
         finally:
             self._running -= 1
 
-    def _check(self, plan: Plan) -> None:
+    def _check(self, plan: Limited) -> None:
         most = self.limits.trace_spans_max if isinstance(plan, Trace) else self.limits.rows_max
         if not 1 <= plan.limit <= most:
             raise Wrong(f"limit is between 1 and {most}, not {plan.limit}", "limit")

@@ -10,13 +10,14 @@ import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from pipeline.errors import AuraError
-from pipeline.plan import Keys, Plan, Records, Trace, Traces
+from pipeline.plan import Keys, Ledger, Plan, Positions, Records, Trace, Traces
 from pipeline.ports import Commit, Group, Recovery
 from pipeline.signal import Signal
 from storage import committer, migrate
-from storage.answers import KEYS, RECORDS, SUMMARY
+from storage.answers import KEYS, LEDGER, POSITIONS, RECORDS, SUMMARY
 from storage.committer import Committer
 from storage.compile import clickhouse as compiled
+from storage.compile import ledger
 from storage.compile.clickhouse import Statement
 from storage.config import StorageConfig
 from storage.connection import READING, Connection, fetch, kill
@@ -39,6 +40,7 @@ class ClickHouse:
         self._target = target
         self._config = config
         self._writers: dict[tuple[Signal, int], tuple[Connection, Committer]] = {}
+        self._writing = asyncio.Semaphore(config.writers)
         self._readers: asyncio.Queue[Connection] = asyncio.Queue()
         self._connections: list[Connection] = []
         self._control = self._connect("control")
@@ -71,8 +73,11 @@ class ClickHouse:
     async def commit(self, group: Group, recovery: Recovery) -> None:
         """Write the group; see `pipeline.ports.Store`."""
         connection, writer = self._writer(group.signal, group.partition)
-        with writing():
-            await connection.run(lambda client: writer.commit(client, group, recovery))
+        # The rows are in memory several times while they are written: as columns of the tables, as
+        # Arrow's bytes, as the engine's blocks. Logs are many, and all may have a group ready.
+        async with self._writing:
+            with writing():
+                await connection.run(lambda client: writer.commit(client, group, recovery))
 
     async def run(self, plan: Plan) -> AsyncGenerator[pa.RecordBatch, None]:
         """Answer a plan; see `pipeline.ports.QueryBackend`."""
@@ -85,6 +90,10 @@ class ClickHouse:
                 table = await self._traces(plan)
             case Keys():
                 table = await self._ask(compiled.keys(plan), KEYS)
+            case Positions():
+                table = await self._ask(ledger.positions(plan), POSITIONS)
+            case Ledger():
+                table = await self._ask(ledger.ledger(plan), LEDGER)
         for batch in table.combine_chunks().to_batches() or [_empty(table.schema)]:
             yield batch
 

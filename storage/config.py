@@ -63,6 +63,9 @@ class StorageConfig(BaseModel):
     readers: Annotated[int, Field(gt=0, le=64)] = Field(
         4, description="Queries that run at the same time; more wait"
     )
+    writers: Annotated[int, Field(gt=0, le=256)] = Field(
+        2, description="Groups that are written at the same time, about 100 MB each; more wait"
+    )
     query_memory_bytes_max: Annotated[Size, Field(gt=0)] = Field(
         1024 * 1024 * 1024, description="Memory that one query may take, its answer included"
     )

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
@@ -9,10 +10,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import schema
-from pipeline.plan import Condition, Keys, Plan, Records, Trace, Traces
+from pipeline.plan import (
+    Condition,
+    Keys,
+    Ledger,
+    Limited,
+    Plan,
+    Positions,
+    Records,
+    Trace,
+    Traces,
+)
 from pipeline.ports import Commit, Counts, Group, Recovery
 from pipeline.signal import Signal
-from storage.answers import KEYS, RECORDS, SUMMARY
+from storage.answers import COUNTED, KEYS, LEDGER, POSITIONS, RECORDS, SUMMARY
 from storage.evaluate import Row, keys, matches
 from storage.fields import check
 from storage.tables import covers, services
@@ -75,7 +86,42 @@ class MemoryStore:
                 table = of_trace.sort_by([("time", "ascending"), ("span_id", "ascending")])
             case Keys():
                 table = self._keys(plan)
-        yield _one(table.slice(0, plan.limit))
+            case Positions():
+                table = self._positions(plan)
+            case Ledger():
+                table = self._ledger(plan)
+        yield _one(table.slice(0, plan.limit) if isinstance(plan, Limited) else table)
+
+    def _positions(self, plan: Positions) -> pa.Table:
+        found = []
+        for (signal, partition), groups in self._groups.items():
+            if partition < plan.partitions and groups:
+                newest = asdict(max((one.commit for one in groups), key=_place))
+                found.append({"signal": str(signal), "partition": partition, **newest})
+        return pa.Table.from_pylist(found, schema=POSITIONS)
+
+    def _ledger(self, plan: Ledger) -> pa.Table:
+        until = {(one.signal, one.partition): (one.epoch, one.last) for one in plan.until}
+        sums: defaultdict[tuple[str, int], Counts] = defaultdict(Counts)
+        for log, groups in self._groups.items():
+            for group in groups:
+                counts, at = group.counts.get(plan.tenant), group.commit.last_stored_ns
+                counted = log not in until or _place(group.commit) <= until[log]
+                if counts and counted and plan.start_ns <= at < plan.end_ns:
+                    start_ns = at - (at - plan.start_ns) % plan.step_ns
+                    sums[str(group.signal), start_ns].add(counts)
+        rows = [
+            {
+                "signal": signal,
+                "start_ns": start_ns,
+                "expired": 0,
+                **{name: getattr(counts, name) for name in COUNTED},
+                "reasons": [str(reason) for reason in sorted(counts.reasons)],
+                "reason_records": [counts.reasons[reason] for reason in sorted(counts.reasons)],
+            }
+            for (signal, start_ns), counts in sorted(sums.items(), key=lambda one: one[0])
+        ]
+        return pa.Table.from_pylist(rows, schema=LEDGER)
 
     def _keys(self, plan: Keys) -> pa.Table:
         found: set[tuple[str, str, int]] = set()

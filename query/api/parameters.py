@@ -44,18 +44,25 @@ def read(given: MultiMapping[str], limits: Limits, now_ns: int) -> Range:
     given. Raises Wrong, which names the parameter, and for `q` the place in it.
     """
     only(given, RANGE)
-    end, start, limit = given.get("end"), given.get("start"), given.get("limit")
-    end_ns = times.parse(end, "end", now_ns) if end else now_ns
-    default_ns = max(0, end_ns - int(limits.range * SECOND_NS))
-    start_ns = times.parse(start, "start", now_ns) if start else default_ns
-    if start_ns >= end_ns:
-        raise Wrong(f"start ({times.text(start_ns)}) is not before end", "start")
+    limit = given.get("limit")
+    start_ns, end_ns = span(given, int(limits.range * SECOND_NS), now_ns)
     return Range(
         start_ns,
         end_ns,
         _limit(limit, limits) if limit else limits.rows,
         parse(given.get("q", "")),
     )
+
+
+def span(given: MultiMapping[str], range_ns: int, now_ns: int) -> tuple[int, int]:
+    """Return `start` and `end` as `read` does; without `start` the range is `range_ns` long."""
+    end, start = given.get("end"), given.get("start")
+    end_ns = times.parse(end, "end", now_ns) if end else now_ns
+    default_ns = max(0, end_ns - range_ns)
+    start_ns = times.parse(start, "start", now_ns) if start else default_ns
+    if start_ns >= end_ns:
+        raise Wrong(f"start ({times.text(start_ns)}) is not before end", "start")
+    return start_ns, end_ns
 
 
 def _limit(value: str, limits: Limits) -> int:
