@@ -1,165 +1,105 @@
-"""A checked question: what a query backend runs.
+"""
+A checked question: what a query backend runs.
 
 Fields are resolved and values typed before a plan is built; a backend compiles it, and refuses what
-it cannot answer exactly.
+it cannot answer exactly. Conditions and tables have modules of their own, and all names are here.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
+from pipeline.condition import (
+    And,
+    AttributeField,
+    AttributeKeys,
+    Attributes,
+    Column,
+    Compare,
+    Condition,
+    Exists,
+    Field,
+    Find,
+    Level,
+    Not,
+    OneOf,
+    Operator,
+    Or,
+    Path,
+    Relation,
+    Scalar,
+    Search,
+)
 from pipeline.signal import Signal
+from pipeline.table import (
+    Aggregate,
+    Expression,
+    Extract,
+    Format,
+    Function,
+    Holds,
+    Keep,
+    Key,
+    Kind,
+    Labels,
+    Limit,
+    Made,
+    Order,
+    Pick,
+    Sort,
+    Stage,
+    Stats,
+    Table,
+)
 
-
-class Level(StrEnum):
-    """Where an attribute stands; `ANY` is record, resource and scope."""
-
-    ANY = "any"
-    RESOURCE = "resource"
-    SCOPE = "scope"
-    RECORD = "record"
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """
-    A column of `schema.SCHEMAS[signal]`, or one that is derived.
-
-    Derived: `service_name` (text of the resource's `service.name`, else empty), `scope_name`,
-    `scope_version`; of spans `duration_ns` (0 where the end is before the start); of points `value`
-    (whichever is set; where none is, no comparison holds).
-    """
-
-    name: str
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@dataclass(frozen=True, slots=True)
-class AttributeField:
-    """An attribute by key, at one level or at any."""
-
-    key: str
-    level: Level = Level.ANY
-
-
-@dataclass(frozen=True, slots=True)
-class AttributeKeys:
-    """
-    All attributes whose keys a pattern fits, as if they were one attribute with all their values.
-
-    `*` in the pattern stands for any characters, also none; all else for itself. The whole key has
-    to fit, in its own case.
-    """
-
-    pattern: str
-    level: Level = Level.ANY
-
-
-Attributes: TypeAlias = AttributeField | AttributeKeys
-Field: TypeAlias = Column | Attributes
-Scalar: TypeAlias = str | int | float | bool | bytes
-
-
-class Operator(StrEnum):
-    """How a field is compared with a value."""
-
-    EQUAL = "="
-    NOT_EQUAL = "!="
-    LESS = "<"
-    LESS_OR_EQUAL = "<="
-    GREATER = ">"
-    GREATER_OR_EQUAL = ">="
-
-
-@dataclass(frozen=True, slots=True)
-class Compare:
-    """
-    A comparison of a field with a value.
-
-    With a string, the value's text form is compared; with a number or a bool the value is compared
-    as such, and values of other types do not match. An attribute's comparison holds when it does
-    for one of the values that its key has at the level (at any: at all of them); `!=` when there
-    is a value and `=` does not hold. So a record without the attribute matches no comparison, `!=`
-    included. Nothing is null: `Not` is exact.
-
-    A time is compared as whole Unix nanoseconds, an ID as its bytes.
-    """
-
-    field: Field
-    operator: Operator
-    value: Scalar
-
-
-@dataclass(frozen=True, slots=True)
-class OneOf:
-    """`=` holds between the attribute and at least one of the values; of no values it is false."""
-
-    field: Attributes
-    values: tuple[Scalar, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Exists:
-    """There is an attribute of that key at the level, whatever its value."""
-
-    field: Attributes
-
-
-class Search(StrEnum):
-    """
-    What is looked for in a text; `pipeline/search.py` gives each as one pattern for every engine.
-
-    `CONTAINS`: the characters stand anywhere in it. `PHRASE`: they do, and no word is cut at either
-    end of them; a word is a run of ASCII letters, ASCII digits and characters beyond ASCII. Both in
-    any case: a letter matches its own upper and lower case, ASCII letters nothing beyond ASCII.
-
-    `MATCH`: a regular expression matches somewhere in it (RE2 syntax, case-sensitive; `^` and `$`
-    are the ends of the text, `.` is any character, a newline included).
-    """
-
-    CONTAINS = "contains"
-    PHRASE = "phrase"
-    MATCH = "=~"
-
-
-@dataclass(frozen=True, slots=True)
-class Find:
-    """
-    A search in a column that holds text, or in the text form of an attribute's values.
-
-    An attribute's holds when it does for one of the values, as in `Compare`. `text` is not empty
-    and has at most `search.TEXT_MAX` characters.
-    """
-
-    field: Field
-    how: Search
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class And:
-    """All of the parts hold."""
-
-    parts: tuple["Condition", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Or:
-    """At least one of the parts holds."""
-
-    parts: tuple["Condition", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """The part does not hold."""
-
-    part: "Condition"
-
-
-Condition: TypeAlias = Compare | OneOf | Exists | Find | And | Or | Not
+__all__ = [
+    "CUT",
+    "Aggregate",
+    "And",
+    "AttributeField",
+    "AttributeKeys",
+    "Attributes",
+    "Column",
+    "Compare",
+    "Condition",
+    "Exists",
+    "Expression",
+    "Extract",
+    "Field",
+    "Find",
+    "Format",
+    "Function",
+    "Holds",
+    "Keep",
+    "Key",
+    "Keys",
+    "Kind",
+    "Labels",
+    "Ledger",
+    "Level",
+    "Limit",
+    "Limited",
+    "Made",
+    "Not",
+    "OneOf",
+    "Operator",
+    "Or",
+    "Order",
+    "Path",
+    "Pick",
+    "Plan",
+    "Positions",
+    "Reached",
+    "Records",
+    "Relation",
+    "Scalar",
+    "Search",
+    "Sort",
+    "Stage",
+    "Stats",
+    "Table",
+    "Trace",
+    "Traces",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +121,13 @@ class Records:
 @dataclass(frozen=True, slots=True)
 class Traces:
     """
-    The newest traces of which a span matches, one row each.
+    The newest traces of which a span matches, or that match as a `whole`, one row each.
+
+    `whole` comes instead of `where`. Its parts are `Path`, whose spans lie in the time range, and
+    comparisons of columns of all the trace's spans: span_count, error_count, service_count,
+    duration_ns, root_service, root_name (the last two as texts). What might match are traces that
+    have a span in the time range; of these the `candidates_max` newest are examined. When there are
+    more, the answer's schema has the metadata `CUT`.
 
     Columns: trace_id binary(16), start_ns u64, end_ns u64 (smallest start, largest end of the
     trace's spans), span_count u64, error_count u64, services list<utf8> (sorted), root_service
@@ -194,6 +140,8 @@ class Traces:
     end_ns: int
     where: Condition | None
     limit: int
+    whole: Condition | None = None
+    candidates_max: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +170,10 @@ class Keys:
     limit: int
 
 
-Limited: TypeAlias = Records | Traces | Trace | Keys
+CUT: Final = b"aura.cut"
+"""In the metadata of an answer's schema: not everything that might match was examined."""
+
+Limited: TypeAlias = Records | Traces | Trace | Keys | Table
 """What is cut at its limit."""
 
 

@@ -21,6 +21,10 @@ class Limits(BaseModel):
     """The largest limit that a question may name."""
     trace_spans_max: Count = 10_000
     """Spans of one trace in an answer."""
+    groups_max: Count = 100_000
+    """Groups that a stage such as `stats` may make."""
+    trace_candidates_max: Count = 10_000
+    """Traces that are examined for what is asked of whole traces, the newest; more are named."""
     answer_bytes_max: Size = 256_000_000
     """Arrow bytes of an answer's columns, in memory."""
     range: Seconds = 3600.0

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from pipeline.errors import Overloaded, Rejected
-from pipeline.plan import Keys, Ledger, Limited, Plan, Positions, Trace
+from pipeline.plan import CUT, Keys, Ledger, Limited, Plan, Positions, Trace
 from pipeline.ports import QueryBackend
 from pipeline.signal import Signal
 from query.config import Limits
@@ -21,10 +21,15 @@ from query.wrong import Wrong
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The rows of a plan, in its order; `truncated` tells that the limit left some out."""
+    """
+    The rows of a plan, in its order; `truncated` tells that the limit left some out.
+
+    `cut` tells that not every trace was examined that might match.
+    """
 
     rows: pa.Table
     truncated: bool
+    cut: bool = False
 
 
 class Engine:
@@ -67,7 +72,8 @@ class Engine:
         self._check(plan)
         # One row more tells an answer that ends at the limit from one that is cut there.
         rows = await self._bounded(replace(plan, limit=plan.limit + 1))
-        return Answer(rows.slice(0, plan.limit), truncated=rows.num_rows > plan.limit)
+        cut = CUT in (rows.schema.metadata or {})
+        return Answer(rows.slice(0, plan.limit), rows.num_rows > plan.limit, cut)
 
     async def look(self, plan: Positions | Ledger) -> pa.Table:
         """Return the answer of a plan that is short by itself; raises what `run` does."""

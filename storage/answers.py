@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Final
 
 import pyarrow as pa
 
 from pipeline import schema
+from pipeline.plan import Kind
 from pipeline.ports import Counts
 
 
@@ -64,3 +66,19 @@ _KEY: Final[list[pa.Field[Any]]] = [
 ]
 KEYS: Final = pa.schema(_KEY)
 """One row a key, level and type, as `pipeline.plan.Keys` says."""
+
+_TYPES: Final[dict[Kind, pa.DataType]] = {
+    Kind.TEXT: pa.utf8(),
+    Kind.ANY: pa.utf8(),
+    Kind.ID: pa.utf8(),
+    Kind.INTEGER: pa.int64(),
+    Kind.NUMBER: pa.float64(),
+    Kind.DURATION: pa.duration("ns"),
+    Kind.TIME: pa.timestamp("ns", "UTC"),
+    Kind.FLAG: pa.bool_(),
+}
+
+
+def table(columns: Mapping[str, Kind]) -> pa.Schema:
+    """Return the columns of a table's answer, as `pipeline.plan.Table` says."""
+    return pa.schema([pa.field(name, _TYPES[kind]) for name, kind in columns.items()])

@@ -10,18 +10,31 @@ import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from pipeline.errors import AuraError
-from pipeline.plan import Keys, Ledger, Plan, Positions, Records, Trace, Traces
+from pipeline.plan import (
+    CUT,
+    Keys,
+    Ledger,
+    Plan,
+    Positions,
+    Records,
+    Table,
+    Trace,
+    Traces,
+)
 from pipeline.ports import Commit, Group, Recovery
 from pipeline.signal import Signal
-from storage import committer, migrate
+from storage import answers, committer, migrate
 from storage.answers import KEYS, LEDGER, POSITIONS, RECORDS, SUMMARY
 from storage.committer import Committer
 from storage.compile import clickhouse as compiled
 from storage.compile import ledger
-from storage.compile.clickhouse import Statement
+from storage.compile import table as tables
+from storage.compile.parameters import Statement
 from storage.config import StorageConfig
 from storage.connection import READING, Connection, fetch, kill
+from storage.examination import ID, Examination, texts
 from storage.fence import Fence
+from storage.kinds import kinds
 from storage.target import Target
 from storage.verdicts import asking, lacks_database, opening, writing
 
@@ -83,26 +96,37 @@ class ClickHouse:
         """Answer a plan; see `pipeline.ports.QueryBackend`."""
         match plan:
             case Records():
-                table = await self._ask(compiled.records(plan), RECORDS[plan.signal])
+                rows = await self._ask(compiled.records(plan), RECORDS[plan.signal])
             case Trace():
-                table = await self._ask(compiled.trace(plan), RECORDS[Signal.TRACES])
+                rows = await self._ask(compiled.trace(plan), RECORDS[Signal.TRACES])
             case Traces():
-                table = await self._traces(plan)
+                rows = await self._traces(plan)
             case Keys():
-                table = await self._ask(compiled.keys(plan), KEYS)
+                rows = await self._ask(compiled.keys(plan), KEYS)
+            case Table():
+                rows = await self._table(plan)
             case Positions():
-                table = await self._ask(ledger.positions(plan), POSITIONS)
+                rows = await self._ask(ledger.positions(plan), POSITIONS)
             case Ledger():
-                table = await self._ask(ledger.ledger(plan), LEDGER)
-        for batch in table.combine_chunks().to_batches() or [_empty(table.schema)]:
+                rows = await self._ask(ledger.ledger(plan), LEDGER)
+        for batch in rows.combine_chunks().to_batches() or [_empty(rows.schema)]:
             yield batch
 
+    async def _table(self, plan: Table) -> pa.Table:
+        columns = answers.table(kinds(plan))
+        # Names are any text: in SQL a column is called by its place.
+        places = pa.schema([one.with_name(f"c{at}") for at, one in enumerate(columns)])
+        return (await self._ask(tables.table(plan), places)).rename_columns(columns.names)
+
     async def _traces(self, plan: Traces) -> pa.Table:
-        found = await self._ask(compiled.matching(plan), pa.schema([pa.field("id", pa.utf8())]))
-        ids = [str(one) for one in found["id"].to_pylist()]
-        if not ids:
-            return SUMMARY.empty_table()
-        return await self._ask(compiled.summaries(plan.tenant, ids), SUMMARY)
+        if plan.whole is None:
+            ids, cut = texts(await self._ask(compiled.matching(plan), ID)), False
+        else:
+            ids, cut = await Examination(plan, plan.whole, self._ask).matching()
+        found = SUMMARY.empty_table()
+        if ids:
+            found = await self._ask(compiled.summaries(plan.tenant, ids), SUMMARY)
+        return found.replace_schema_metadata({CUT: b"1"} if cut else None)
 
     async def _ask(self, statement: Statement, columns: pa.Schema) -> pa.Table:
         comment = f"aura-{uuid4()}"

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline import schema
 from pipeline.plan import (
+    CUT,
     Condition,
     Keys,
     Ledger,
@@ -18,17 +19,18 @@ from pipeline.plan import (
     Plan,
     Positions,
     Records,
+    Table,
     Trace,
     Traces,
 )
 from pipeline.ports import Commit, Counts, Group, Recovery
 from pipeline.signal import Signal
 from storage.answers import COUNTED, KEYS, LEDGER, POSITIONS, RECORDS, SUMMARY
-from storage.evaluate import Row, keys, matches
-from storage.fields import check
+from storage.evaluate import keys, matches
+from storage.fields import check, check_whole
 from storage.tables import covers, services
-
-_ERROR = 2
+from storage.tabulate import tabulate
+from storage.traces import examine, newest, summary
 
 
 class MemoryStore:
@@ -77,7 +79,6 @@ class MemoryStore:
                 found = self._matching(plan.signal, plan)
                 table = found.sort_by([("time", "descending")])
             case Traces():
-                check(Signal.TRACES, plan.where)
                 table = self._traces(plan)
             case Trace():
                 spans = self._all(Signal.TRACES, plan.tenant)
@@ -86,6 +87,9 @@ class MemoryStore:
                 table = of_trace.sort_by([("time", "ascending"), ("span_id", "ascending")])
             case Keys():
                 table = self._keys(plan)
+            case Table():
+                found = self._matching(plan.signal, plan)
+                table = tabulate(plan, _plain(found).to_pylist())
             case Positions():
                 table = self._positions(plan)
             case Ledger():
@@ -96,8 +100,8 @@ class MemoryStore:
         found = []
         for (signal, partition), groups in self._groups.items():
             if partition < plan.partitions and groups:
-                newest = asdict(max((one.commit for one in groups), key=_place))
-                found.append({"signal": str(signal), "partition": partition, **newest})
+                last = asdict(max((one.commit for one in groups), key=_place))
+                found.append({"signal": str(signal), "partition": partition, **last})
         return pa.Table.from_pylist(found, schema=POSITIONS)
 
     def _ledger(self, plan: Ledger) -> pa.Table:
@@ -137,43 +141,53 @@ class MemoryStore:
             [RECORDS[signal].empty_table(), *self._rows.get((signal, tenant), ())]
         )
 
-    def _matching(self, signal: Signal, plan: Records | Traces) -> pa.Table:
+    def _matching(self, signal: Signal, plan: Records | Traces | Table) -> pa.Table:
+        return _where(self._within(signal, plan), plan.where)
+
+    def _within(self, signal: Signal, plan: Records | Traces | Table) -> pa.Table:
         rows = self._all(signal, plan.tenant)
         start, end = (
             pa.scalar(min(max(0, ns), 2**64 - 1), pa.uint64())
             for ns in (plan.start_ns, plan.end_ns)
         )
         within = pc.and_(pc.greater_equal(rows["time"], start), pc.less(rows["time"], end))
-        return _where(rows.filter(within), plan.where)
+        return rows.filter(within)
 
     def _traces(self, plan: Traces) -> pa.Table:
-        newest: dict[bytes, int] = {}
-        found = self._matching(Signal.TRACES, plan).select(["trace_id", "time"])
-        for one in found.to_pylist():
-            newest[one["trace_id"]] = max(newest.get(one["trace_id"], 0), one["time"])
-        chosen = sorted(newest, key=lambda one: (newest[one], one), reverse=True)[: plan.limit]
         spans = self._all(Signal.TRACES, plan.tenant)
+        if plan.whole is None:
+            check(Signal.TRACES, plan.where)
+            chosen, cut = newest(self._matching(Signal.TRACES, plan))[: plan.limit], False
+        else:
+            check_whole(plan.whole)
+            within = self._within(Signal.TRACES, plan)
+            chosen, cut = examine(plan, plan.whole, _plain(spans), _plain(within))
         of_traces = spans.filter(pc.is_in(spans["trace_id"], pa.array(chosen, schema.TRACE_ID)))
         rows = sorted(of_traces.to_pylist(), key=lambda one: one["trace_id"])
         summaries = [
-            _summary(trace_id, list(group))
+            summary(trace_id, list(group))
             for trace_id, group in groupby(rows, key=lambda one: one["trace_id"])
         ]
         summaries.sort(key=lambda one: (one["start_ns"], one["trace_id"]), reverse=True)
-        return pa.Table.from_pylist(summaries, schema=SUMMARY)
+        found = pa.Table.from_pylist(summaries, schema=SUMMARY)
+        return found.replace_schema_metadata({CUT: b"1"} if cut else None)
 
 
 def _where(rows: pa.Table, condition: Condition | None) -> pa.Table:
     if condition is None:
         return rows
-    # No condition asks for events, buckets and the like, which are slow to make Python of.
+    found = [matches(condition, one) for one in _plain(rows).to_pylist()]
+    return rows.filter(pa.array(found, pa.bool_()))
+
+
+def _plain(rows: pa.Table) -> pa.Table:
+    """Leave out events, buckets and the like: nothing asks for them, and they are slow to read."""
     names = [
         field.name
         for field in rows.schema
         if not pa.types.is_nested(field.type) or field.name == "attributes"
     ]
-    found = [matches(condition, one) for one in rows.select(names).to_pylist()]
-    return rows.filter(pa.array(found, pa.bool_()))
+    return rows.select(names)
 
 
 def _answer(signal: Signal, rows: pa.RecordBatch) -> pa.Table:
@@ -183,23 +197,6 @@ def _answer(signal: Signal, rows: pa.RecordBatch) -> pa.Table:
         **{name: rows[name] for name in rows.schema.names},
     }
     return pa.table(dict(columns)).select(RECORDS[signal].names).cast(RECORDS[signal])
-
-
-def _summary(trace_id: bytes, spans: list[Row]) -> dict[str, Any]:
-    roots = [one for one in spans if not any(one["parent_span_id"])]
-    root = min(
-        roots, key=lambda one: (one["start_time_unix_nano"], one["span_id"]), default=None
-    ) or {"service_name": "", "name": ""}
-    return {
-        "trace_id": trace_id,
-        "start_ns": min(one["start_time_unix_nano"] for one in spans),
-        "end_ns": max(one["end_time_unix_nano"] for one in spans),
-        "span_count": len(spans),
-        "error_count": sum(one["status_code"] == _ERROR for one in spans),
-        "services": sorted({one["service_name"] for one in spans}),
-        "root_service": root["service_name"],
-        "root_name": root["name"],
-    }
 
 
 def _place(commit: Commit) -> tuple[int, int]:

@@ -19,8 +19,9 @@ from storage.target import Target
 _CODE: Final = re.compile(r"[Cc]ode:? (\d+)")
 # Codes: ClickHouse's src/Common/ErrorCodes.cpp.
 _MEMORY: Final = 241
+_ROWS: Final = 158
 _LIMITS: Final = {
-    158: "it would read too many rows",
+    _ROWS: "it would read too many rows",
     159: "it took too long",
     160: "it would take too long",
     167: "it has too many conditions",
@@ -67,6 +68,8 @@ def asking() -> Iterator[None]:
         # When memory runs out as the answer is written, chdb may only say what came of it.
         out_of_memory = "Arrow schema is not initialized" in str(error)
         limit = _LIMITS.get(_MEMORY if out_of_memory else code or 0)
+        if code == _ROWS and "GROUP BY" in str(error):
+            limit = "it has too many groups"
         if limit is not None:
             raise Rejected(
                 f"the question breaks a limit, {limit}: narrow the time range or name a service"

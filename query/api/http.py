@@ -10,16 +10,23 @@ from aiohttp import hdrs, web
 
 from pipeline.guard import guarded, identity
 from pipeline.keyring import Access, Keyring
-from pipeline.plan import Records, Trace, Traces
+from pipeline.plan import Table, Trace
 from pipeline.signal import Signal
-from query.api import answers, logs, metrics, parameters, render, times, traces
+from query.api import answers, logs, metrics, parameters, render, table, times, traces
 from query.api.parameters import Range
 from query.api.render import Json
 from query.engine import Answer, Engine
 from query.language.check import Checked
+from query.plans import Asked
 
 TRUNCATED = "Aura-Truncated"
 """Header of what the limit cut and cannot say so in its body: `true`."""
+
+CUT = (
+    "there are more traces that might match than were examined, and older ones are not among them: "
+    "narrow the time range, or ask more of a span"
+)
+"""The warning of an answer for which not all traces were examined."""
 
 ARROW = "application/vnd.apache.arrow.stream"
 """A list as an Arrow IPC stream, for who accepts that: the columns of `pipeline/schema.py`."""
@@ -45,7 +52,8 @@ class Api:
 
     A list takes `start`, `end`, `limit` and `q`, and answers the newest first, with the bounds that
     were used: `{"logs": […], "start", "end", "limit", "truncated"}`, and `warnings`, a list of
-    sentences, when something in `q` is no mistake but hardly what was meant.
+    sentences, when something in `q` is no mistake but hardly what was meant. With stages in `q` it
+    answers a table instead, {"columns": [{"name", "type", "unit"?}], "rows": [[…]], …}.
     """
 
     def __init__(self, engine: Engine, now_ns: Callable[[], int]) -> None:
@@ -61,11 +69,8 @@ class Api:
         return await self._records(request, Signal.METRICS, metrics.point)
 
     async def traces(self, request: web.Request) -> web.Response:
-        """Answer a summary of each trace of which a span matches."""
-        tenant = identity(request).tenant
-        asked, checked = await self._read(request, Signal.TRACES, tenant)
-        plan = Traces(tenant, asked.start_ns, asked.end_ns, checked.where, asked.limit)
-        return await self._list(request, plan, (asked, checked), traces.summary)
+        """Answer a summary of each trace of which a span matches, or that matches as a whole."""
+        return await self._list(request, Signal.TRACES, traces.summary)
 
     async def trace(self, request: web.Request) -> web.Response:
         """Answer all spans of a trace as OTLP/JSON, or 404 when there are none."""
@@ -85,47 +90,51 @@ class Api:
         signal: Signal,
         row: Callable[[Mapping[str, Any], render.Sources], dict[str, Json]],
     ) -> web.Response:
-        tenant = identity(request).tenant
-        asked, checked = await self._read(request, signal, tenant)
         sources = render.Sources()
-        plan = Records(signal, tenant, asked.start_ns, asked.end_ns, checked.where, asked.limit)
-        return await self._list(
-            request, plan, (asked, checked), lambda stored: row(stored, sources)
-        )
-
-    async def _read(
-        self, request: web.Request, signal: Signal, tenant: str
-    ) -> tuple[Range, Checked]:
-        now_ns = self._now_ns()
-        asked = parameters.read(request.query, self._engine.limits, now_ns)
-        return asked, await self._engine.check(asked.query, signal, tenant, now_ns)
+        return await self._list(request, signal, lambda stored: row(stored, sources))
 
     async def _list(
         self,
         request: web.Request,
-        plan: Records | Traces,
-        read: tuple[Range, Checked],
+        signal: Signal,
         row: Callable[[Mapping[str, Any]], dict[str, Json]],
     ) -> web.Response:
-        asked, checked = read
+        now_ns, tenant = self._now_ns(), identity(request).tenant
+        asked = parameters.read(request.query, self._engine.limits, now_ns)
+        checked = await self._engine.check(asked.query, signal, tenant, now_ns)
+        plan = Asked(signal, tenant, asked.start_ns, asked.end_ns, asked.limit).plan(
+            checked, self._engine.limits
+        )
         answer = await self._engine.run(plan)
         if ARROW in request.headers.get(hdrs.ACCEPT, ""):
             return await _arrow(answer)
-        name = plan.signal if isinstance(plan, Records) else Signal.TRACES
 
         def write() -> bytes:
-            rows = [row(stored) for stored in answer.rows.to_pylist()]
-            used = {
-                "start": times.text(asked.start_ns),
-                "end": times.text(asked.end_ns),
-                "limit": asked.limit,
-                "truncated": answer.truncated,
-                **({"warnings": list(checked.warnings)} if checked.warnings else {}),
-            }
-            return answers.encode({str(name): rows, **used})
+            found: dict[str, Json]
+            if isinstance(plan, Table):
+                found = {
+                    "columns": table.columns(answer.rows.schema),
+                    "rows": table.rows(answer.rows),
+                }
+            else:
+                found = {signal.value: [row(stored) for stored in answer.rows.to_pylist()]}
+            return answers.encode(found | _used(asked, checked, answer))
 
         # Thousands of rows take long enough to hold up every other request.
         return answers.respond(await asyncio.to_thread(write))
+
+
+def _used(asked: Range, checked: Checked, answer: Answer) -> dict[str, Json]:
+    warnings: list[Json] = list(checked.warnings)
+    if answer.cut:
+        warnings.append(CUT)
+    return {
+        "start": times.text(asked.start_ns),
+        "end": times.text(asked.end_ns),
+        "limit": asked.limit,
+        "truncated": answer.truncated or answer.cut,
+        **({"warnings": warnings} if warnings else {}),
+    }
 
 
 async def _arrow(answer: Answer) -> web.Response:
@@ -135,6 +144,6 @@ async def _arrow(answer: Answer) -> web.Response:
             writer.write_table(answer.rows)
         return sink.getvalue().to_pybytes()
 
-    headers = {TRUNCATED: "true"} if answer.truncated else None
+    headers = {TRUNCATED: "true"} if answer.truncated or answer.cut else None
     body = await asyncio.to_thread(write)
     return web.Response(body=body, headers=headers, content_type=ARROW)

@@ -41,17 +41,16 @@ def read(given: MultiMapping[str], limits: Limits, now_ns: int) -> Range:
     Return the range that the parameters ask for.
 
     Without `end` it ends now, without `start` it is `limits.range` long, an empty one counts as not
-    given. Raises Wrong, which names the parameter, and for `q` the place in it.
+    given. Without `limit` it is `limits.rows`, of tables `limits.rows_max`. Raises Wrong, which
+    names the parameter, and for `q` the place in it.
     """
     only(given, RANGE)
     limit = given.get("limit")
     start_ns, end_ns = span(given, int(limits.range * SECOND_NS), now_ns)
-    return Range(
-        start_ns,
-        end_ns,
-        _limit(limit, limits) if limit else limits.rows,
-        parse(given.get("q", "")),
-    )
+    query = parse(given.get("q", ""))
+    # A table is small by what its stages say, not by being cut.
+    rows = limits.rows_max if query.stages else limits.rows
+    return Range(start_ns, end_ns, _limit(limit, limits) if limit else rows, query)
 
 
 def span(given: MultiMapping[str], range_ns: int, now_ns: int) -> tuple[int, int]:

@@ -1,29 +1,23 @@
 """Plans to ClickHouse SQL. Text is made only here, and values enter it only as parameters."""
 # ruff: noqa: S608 - what is put together here is our own text; values are bound
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from pipeline import schema
-from pipeline.plan import And, Column, Compare, Condition, Keys, Not, Or, Records, Trace, Traces
+from pipeline.plan import Keys, Records, Trace, Traces
 from pipeline.signal import Signal
-from storage.compile.condition import Conditions, like
-from storage.compile.parameters import Parameters
+from storage.compile import points, rows
+from storage.compile.condition import like
+from storage.compile.parameters import Parameters, Statement
 from storage.fields import check
-from storage.series import SERIES_COLUMNS
-from storage.tables import AS_DOUBLE, AS_INT, POINT_TABLES
+from storage.tables import AS_DOUBLE, AS_INT
+
+# By the ID as well, so that two roots of one time are not mixed.
+EARLIEST: Final = "(start_time_unix_nano, span_id), parent_span_id = toFixedString('', 8)"
+"""Of several spans the first root: the arguments of argMinIf that follow what is taken of it."""
 
 _IDS_MAX: Final = 2000
 """IDs in one parameter: a server takes 128 KiB (`http_max_field_value_size`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """SQL with its parameters, which the server binds."""
-
-    sql: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 def records(plan: Records) -> Statement:
@@ -34,7 +28,7 @@ def records(plan: Records) -> Statement:
         return _points(plan, parameters)
     table = "spans" if plan.signal is Signal.TRACES else "logs"
     names = ["service_name", *schema.SCHEMAS[plan.signal].names]
-    where = _where(plan.signal, plan.tenant, plan.start_ns, plan.end_ns, plan.where, parameters)
+    where = rows.where(plan, plan.signal, parameters)
     limit = parameters.add(plan.limit, "UInt64")
     sql = f"SELECT {', '.join(names)} FROM {table} WHERE {where} ORDER BY time DESC LIMIT {limit}"
     return Statement(sql, parameters.bound)
@@ -44,7 +38,7 @@ def matching(plan: Traces) -> Statement:
     """Return the IDs, as hex, of the traces whose newest matching span is newest."""
     check(Signal.TRACES, plan.where)
     parameters = Parameters()
-    where = _where(Signal.TRACES, plan.tenant, plan.start_ns, plan.end_ns, plan.where, parameters)
+    where = rows.where(plan, Signal.TRACES, parameters)
     limit = parameters.add(plan.limit, "UInt64")
     sql = (
         f"SELECT hex(trace_id) AS id FROM spans WHERE {where} "
@@ -57,24 +51,17 @@ def summaries(tenant: str, trace_ids: list[str]) -> Statement:
     """Return one row for each of these traces; columns as `plan.Traces` says."""
     parameters = Parameters()
     who = f"tenant = {parameters.add(tenant, 'String')}"
-    parts = [
-        parameters.add(trace_ids[at : at + _IDS_MAX], "Array(String)")
-        for at in range(0, len(trace_ids), _IDS_MAX)
-    ]
-    ids = f"arrayJoin(arrayConcat({', '.join(parts)}))"
-    wanted = f"{who} AND trace_id IN (SELECT toFixedString(unhex({ids}), 16))"
-    # By the ID as well, so that two roots of one time are not mixed.
-    earliest = "(start_time_unix_nano, span_id), parent_span_id = toFixedString('', 8)"
+    wanted = f"{who} AND {among(trace_ids, parameters)}"
     sql = f"""SELECT trace_id,
     min(start_time_unix_nano) AS start_ns,
     max(end_time_unix_nano) AS end_ns,
     count() AS span_count,
     countIf(status_code = 2) AS error_count,
     arraySort(groupUniqArray(toString(service_name))) AS services,
-    argMinIf(toString(service_name), {earliest}) AS root_service,
-    argMinIf(toString(name), {earliest}) AS root_name
+    argMinIf(toString(service_name), {EARLIEST}) AS root_service,
+    argMinIf(toString(name), {EARLIEST}) AS root_name
 FROM spans
-WHERE {wanted} AND {_bounded(wanted)}
+WHERE {wanted} AND {bounded(wanted)}
 GROUP BY trace_id
 ORDER BY start_ns DESC, trace_id DESC"""
     return Statement(sql, parameters.bound)
@@ -88,7 +75,7 @@ def trace(plan: Trace) -> Statement:
     names = ", ".join(["service_name", *schema.SPANS.names])
     limit = parameters.add(plan.limit, "UInt64")
     sql = (
-        f"SELECT {names} FROM spans WHERE {wanted} AND {_bounded(wanted)} "
+        f"SELECT {names} FROM spans WHERE {wanted} AND {bounded(wanted)} "
         f"ORDER BY time, span_id LIMIT {limit}"
     )
     return Statement(sql, parameters.bound)
@@ -112,7 +99,17 @@ def keys(plan: Keys) -> Statement:
     return Statement(sql, parameters.bound)
 
 
-def _bounded(wanted: str) -> str:
+def among(trace_ids: list[str], parameters: Parameters) -> str:
+    """Tell whether a trace is one of these, given as hex."""
+    parts = [
+        parameters.add(trace_ids[at : at + _IDS_MAX], "Array(String)")
+        for at in range(0, len(trace_ids), _IDS_MAX)
+    ]
+    ids = f"arrayJoin(arrayConcat({', '.join(parts)}))"
+    return f"trace_id IN (SELECT toFixedString(unhex({ids}), 16))"
+
+
+def bounded(wanted: str) -> str:
     """Bound the time by where these traces lie: constants by the time that indexes are read."""
     first, last = (
         f"(SELECT {bound} FROM trace_bounds WHERE {wanted})"
@@ -121,75 +118,8 @@ def _bounded(wanted: str) -> str:
     return f"time >= {first} AND time <= {last}"
 
 
-def _where(
-    signal: Signal,
-    tenant: str,
-    start_ns: int,
-    end_ns: int,
-    condition: Condition | None,
-    parameters: Parameters,
-) -> str:
-    who = parameters.add(tenant, "String")
-    parts = [f"tenant = {who}", *_range(start_ns, end_ns, parameters)]
-    if condition is not None:
-        parts.append(Conditions(signal, who, parameters).sql(condition))
-    return " AND ".join(parts)
-
-
-def _range(start_ns: int, end_ns: int, parameters: Parameters) -> list[str]:
-    start, end = (parameters.add(min(max(0, ns), 2**64 - 1), "UInt64") for ns in (start_ns, end_ns))
-    return [f"time >= {start}", f"time < {end}"]
-
-
-# Columns of `schema.POINTS` that only some tables have, as the others read them.
-_NOTHING: Final = {
-    "value_type": "toUInt8(0)",
-    "value_double": "0.0",
-    "value_int": "toInt64(0)",
-    "count": "toUInt64(0)",
-    "sum": "CAST(NULL AS Nullable(Float64))",
-    "min": "CAST(NULL AS Nullable(Float64))",
-    "max": "CAST(NULL AS Nullable(Float64))",
-    "bucket_counts": "CAST([] AS Array(UInt64))",
-    "explicit_bounds": "CAST([] AS Array(Float64))",
-    "scale": "toInt32(0)",
-    "zero_count": "toUInt64(0)",
-    "zero_threshold": "0.0",
-    "positive_offset": "toInt32(0)",
-    "positive_bucket_counts": "CAST([] AS Array(UInt64))",
-    "negative_offset": "toInt32(0)",
-    "negative_bucket_counts": "CAST([] AS Array(UInt64))",
-    "quantile_values": "CAST([] AS Array(Tuple(quantile Float64, value Float64)))",
-}
-_OWN: Final[Mapping[str, frozenset[str]]] = {
-    "number_points": frozenset({"value_type", "value_double", "value_int"}),
-    "histogram_points": frozenset(
-        {"count", "sum", "min", "max", "bucket_counts", "explicit_bounds"}
-    ),
-    "exponential_histogram_points": frozenset(_NOTHING)
-    - {"value_type", "value_double", "value_int"}
-    - {"bucket_counts", "explicit_bounds", "quantile_values"},
-    "summary_points": frozenset({"count", "sum", "quantile_values"}),
-}
-_POINT: Final = ("sequence", "time", "time_unix_nano", "start_time_unix_nano", "flags", "exemplars")
-
-
-# Columns that belong to a point; every other one, and every attribute, to its series.
-_OF_POINTS: Final = ("value", "flags", "time", "time_unix_nano", "start_time_unix_nano")
-
-
 def _points(plan: Records, parameters: Parameters) -> Statement:
-    """Join the points of every kind with their series; what is asked of series prunes points."""
-    who = parameters.add(plan.tenant, "String")
-    conditions = Conditions(Signal.METRICS, who, parameters)
-    of_series, of_points = ["true"], ["true"]
-    for part in _parts(plan.where):
-        (of_points if _asks_points(part) else of_series).append(conditions.sql(part))
-    series = f"tenant = {who} AND {' AND '.join(of_series)}"
-    scope = [f"tenant = {who}", *_range(plan.start_ns, plan.end_ns, parameters)]
-    if len(of_series) > 1:
-        scope.append(f"series_id IN (SELECT series_id FROM series WHERE {series})")
-    kinds = " UNION ALL ".join(_kind(table, " AND ".join(scope)) for table in POINT_TABLES)
+    joined = points.joined(plan, parameters)
     names = ", ".join(
         {
             "value_double": f"if(value_type = {AS_DOUBLE}, value_double, NULL) AS value_double",
@@ -198,37 +128,5 @@ def _points(plan: Records, parameters: Parameters) -> Statement:
         for name in ("service_name", *schema.POINTS.names)
     )
     limit = parameters.add(plan.limit, "UInt64")
-    shared = ", ".join(("series_id", "variant", "service_name", *SERIES_COLUMNS))
-    # SEMI: a series that was written again and is not merged yet still joins each point once.
-    sql = f"""SELECT {names} FROM (SELECT * FROM ({kinds}) AS points
-SEMI LEFT JOIN (SELECT {shared} FROM series WHERE {series}) AS series
-USING (series_id, variant) WHERE {" AND ".join(of_points)} ORDER BY time DESC LIMIT {limit})"""
+    sql = f"SELECT {names} FROM (SELECT * FROM {joined} ORDER BY time DESC LIMIT {limit})"
     return Statement(sql, parameters.bound)
-
-
-def _kind(table: str, scope: str) -> str:
-    """Return the points of one table with the columns of all."""
-    own = (
-        name if name in _OWN[table] else f"{nothing} AS {name}"
-        for name, nothing in _NOTHING.items()
-    )
-    return f"SELECT series_id, variant, {', '.join((*_POINT, *own))} FROM {table} WHERE {scope}"
-
-
-def _parts(condition: Condition | None) -> tuple[Condition, ...]:
-    """Return what must hold, part by part."""
-    if condition is None:
-        return ()
-    return condition.parts if isinstance(condition, And) else (condition,)
-
-
-def _asks_points(condition: Condition) -> bool:
-    match condition:
-        case And(parts) | Or(parts):
-            return any(map(_asks_points, parts))
-        case Not(part):
-            return _asks_points(part)
-        case Compare(Column(name)):
-            return name in _OF_POINTS
-        case _:
-            return False

@@ -29,7 +29,7 @@ from storage.tables import AS_DOUBLE, AS_INT
 
 _SCOPE: Final = {"scope_name": "name", "scope_version": "version"}
 # A parsed attribute is a plain tuple: (1) key, (2) type, (3) value.
-_PARSED: Final = "JSONExtract(text, 'attributes', 'Array(Tuple(String, UInt8, String))')"
+PARSED: Final = "JSONExtract(text, 'attributes', 'Array(Tuple(String, UInt8, String))')"
 
 
 class Conditions:
@@ -60,14 +60,14 @@ class Conditions:
             case Find(Column(name), how, text):
                 return self._find(name, how, text)
             case Find(AttributeField() | AttributeKeys() as field, how, text):
-                return self._holds(field, f" AND {self._search(how, text)}", None)
+                return self._holds(field, f" AND {searching(how, text, self._parameters)}", None)
         raise TypeError(condition)
 
     def _column(self, name: str, operator: Operator, value: Scalar) -> str:
         bind = self._parameters
         if isinstance(value, bytes):
             return f"({name} {operator} {bind.fixed(value)})"
-        bound = bind.add(value, _type(value))
+        bound = bind.add(value, type_of(value))
         if name in _SCOPE:
             return self._texts(
                 "scope", f"JSONExtractString(text, '{_SCOPE[name]}') {operator} {bound}"
@@ -86,24 +86,14 @@ class Conditions:
     def _find(self, name: str, how: Search, text: str) -> str:
         if name in _SCOPE:
             column = f"JSONExtractString(text, '{_SCOPE[name]}')"
-            return self._texts("scope", self._search(how, text).format(value=column))
-        found = self._search(how, text).format(value=name)
+            return self._texts("scope", searching(how, text, self._parameters).format(value=column))
+        found = searching(how, text, self._parameters).format(value=name)
         known = [] if how is Search.MATCH else search.words(text, whole=how is Search.PHRASE)
         if name != "body" or not known:
             return f"({found})"
         # The index holds these words; of the granules that it leaves, the search itself decides.
         tokens = self._parameters.add(known, "Array(String)")
         return f"(indexHint(hasAll(tokens(lower(body)), {tokens})) AND {found})"
-
-    def _search(self, how: Search, text: str) -> str:
-        """Return the search with a place for the text that is searched."""
-        if how is Search.CONTAINS and text.isascii():
-            bound = self._parameters.add(text, "String")
-            return f"positionCaseInsensitive({{value}}, {_literal(bound)}) > 0"
-        pattern = text  # in ClickHouse a dot matches a newline
-        if how is not Search.MATCH:
-            pattern = search.phrase(text) if how is Search.PHRASE else search.containing(text)
-        return f"match({{value}}, {_literal(self._parameters.add(pattern, 'String'))})"
 
     def _attribute(self, field: Attributes, operator: Operator, value: Scalar) -> str:
         if operator is Operator.NOT_EQUAL:
@@ -140,7 +130,7 @@ class Conditions:
                 arms.append(arm)
             else:
                 where = f"a.1 {key}" + test.format(type="a.2", value="a.3")
-                arms.append(self._texts(one.value, f"arrayExists(a -> {where}, {_PARSED})"))
+                arms.append(self._texts(one.value, f"arrayExists(a -> {where}, {PARSED})"))
         return "(" + " OR ".join(arms) + ")"
 
     def _texts(self, level: str, test: str) -> str:
@@ -157,7 +147,7 @@ class Conditions:
             text = self._parameters.add("true" if value else "false", "String")
             return f"{{type}} = {BOOL} AND {{value}} {operator} {_literal(text)}"
         if isinstance(value, (int, float)):
-            number = _literal(self._parameters.add(value, _type(value)))
+            number = _literal(self._parameters.add(value, type_of(value)))
             return (
                 f"(({{type}} = {INT} AND toInt64OrZero({{value}}) {operator} {number})"
                 f" OR ({{type}} = {DOUBLE} AND toFloat64OrZero({{value}}) {operator} {number}))"
@@ -165,7 +155,18 @@ class Conditions:
         return f"{{value}} {operator} {_literal(self._parameters.add(value, 'String'))}"
 
 
-def _type(value: Scalar) -> str:
+def searching(how: Search, text: str, parameters: Parameters) -> str:
+    """Return a search with a place for the text that is searched, `{value}`."""
+    if how is Search.CONTAINS and text.isascii():
+        bound = parameters.add(text, "String")
+        return f"positionCaseInsensitive({{value}}, {_literal(bound)}) > 0"
+    pattern = text  # in ClickHouse a dot matches a newline
+    if how is not Search.MATCH:
+        pattern = search.phrase(text) if how is Search.PHRASE else search.containing(text)
+    return f"match({{value}}, {_literal(parameters.add(pattern, 'String'))})"
+
+
+def type_of(value: Scalar) -> str:
     """Return the ClickHouse type that holds a value exactly."""
     if isinstance(value, bool):
         return "Bool"

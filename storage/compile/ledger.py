@@ -7,8 +7,7 @@ from typing import Final
 from pipeline.plan import Ledger, Positions
 from pipeline.signal import Signal
 from storage.answers import COUNTED
-from storage.compile.clickhouse import Statement
-from storage.compile.parameters import Parameters
+from storage.compile.parameters import Parameters, Statement
 
 HOUR_NS: Final = 3600 * 10**9
 

@@ -1,6 +1,16 @@
-"""Values that a statement binds."""
+"""A statement, and the values that it binds."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL with its parameters, which the server binds."""
+
+    sql: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Parameters:

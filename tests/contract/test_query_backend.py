@@ -422,7 +422,7 @@ async def chdb(request):
 
 async def forever(store):
     from storage.answers import RECORDS
-    from storage.compile.clickhouse import Statement
+    from storage.compile.parameters import Statement
 
     sql = "SELECT sum(sipHash64(number)) FROM numbers(1000000000000)"
     await store._ask(Statement(sql), RECORDS[Signal.LOGS])

@@ -13,6 +13,7 @@ from pipeline import envelope, plan, schema, value
 from pipeline.signal import Signal
 from storage.answers import KEYS
 from storage.evaluate import keys, matches
+from storage.tabulate import tabulate
 
 SERVICE = pa.field("service_name", schema.TEXT)
 _SUMMARY: dict[str, pa.DataType] = {
@@ -106,6 +107,8 @@ class SampleRows:
 
     def _answer(self, asked: plan.Plan) -> pa.RecordBatch:
         match asked:
+            case plan.Table(signal=signal):
+                return tabulate(asked, self._matching(signal, asked)).to_batches()[0]
             case plan.Records(signal=signal):
                 found = sorted(self._matching(signal, asked), key=_time, reverse=True)
                 columns = schema.SCHEMAS[signal].append(SERVICE)
@@ -119,7 +122,9 @@ class SampleRows:
                 columns = schema.SPANS.append(SERVICE)
         return pa.RecordBatch.from_pylist(found[: asked.limit], schema=columns)
 
-    def _matching(self, signal: Signal, asked: plan.Records | plan.Traces) -> list[Row]:
+    def _matching(
+        self, signal: Signal, asked: plan.Records | plan.Traces | plan.Table
+    ) -> list[Row]:
         return [
             one
             for one in self.rows[signal]
