@@ -1,6 +1,7 @@
 """Values that a statement binds."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 
 class Parameters:
@@ -18,3 +19,19 @@ class Parameters:
     def fixed(self, value: bytes) -> str:
         """Bind bytes of a fixed length, as hex: raw bytes need not be UTF-8."""
         return f"toFixedString(unhex({self.add(value.hex(), 'String')}), {len(value)})"
+
+
+Bound: TypeAlias = Callable[[Any, str], str]
+"""Binds a value of a type and returns what stands for it in the SQL text."""
+
+
+class Positions:
+    """Collects values and numbers them, as PostgreSQL has it."""
+
+    def __init__(self) -> None:
+        self.bound: list[Any] = []
+
+    def add(self, value: Any, kind: str) -> str:
+        """Bind a value of a PostgreSQL type."""
+        self.bound.append(value)
+        return f"${len(self.bound)}::{kind}"
