@@ -162,12 +162,25 @@ class Not:
 Condition: TypeAlias = Compare | OneOf | Exists | Find | And | Or | Not
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A record's place in the order of answers: its time, then its own place in the log."""
+
+    time_ns: int
+    epoch: int
+    partition: int
+    sequence: int
+    ordinal: int
+
+
 @dataclass(frozen=True, slots=True)
 class Records:
     """
-    The newest records that match: columns of `schema.SCHEMAS[signal]` and `service_name`.
+    The newest records that match, in the order of their places, or those that come after one.
 
-    Times are Unix nanoseconds of the effective time; `start_ns` is inclusive, `end_ns` exclusive.
+    Columns: those of `schema.SCHEMAS[signal]`, `service_name`, and what else makes a `Place`: epoch
+    u32, partition u16, ordinal u32 (the record's number among those of its message). Times are Unix
+    nanoseconds of the effective time; `start_ns` is inclusive, `end_ns` exclusive.
     """
 
     signal: Signal
@@ -176,23 +189,55 @@ class Records:
     end_ns: int
     where: Condition | None
     limit: int
+    after: Place | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TracePlace:
+    """A trace's place in the order of answers: the time of its newest span that matches, its ID."""
+
+    matched_ns: int
+    trace_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far the log of one partition was committed."""
+
+    partition: int
+    epoch: int
+    sequence: int
 
 
 @dataclass(frozen=True, slots=True)
 class Traces:
     """
-    The newest traces of which a span matches, one row each.
+    The newest traces of which a span matches, one row each, or those that come after one.
 
-    Columns: trace_id binary(16), start_ns u64, end_ns u64 (smallest start, largest end of the
-    trace's spans), span_count u64, error_count u64, services list<utf8> (sorted), root_service
-    utf8, root_name utf8 (of the earliest span without a parent; empty when there is none), ordered
-    by start_ns, newest first.
+    Which are the newest, their places say. Columns: trace_id binary(16), start_ns u64, end_ns u64
+    (smallest start, largest end of the trace's spans), span_count u64, error_count u64, services
+    list<utf8> (sorted), root_service utf8, root_name utf8 (of the earliest span without a parent;
+    empty when there is none), matched_ns u64, ordered by start_ns, newest first.
+
+    `within` leaves out the matches that were committed later, so that no trace changes its place
+    from one answer to the next; without, all count.
     """
 
     tenant: str
     start_ns: int
     end_ns: int
     where: Condition | None
+    limit: int
+    after: TracePlace | None = None
+    within: tuple[Head, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """How far each log of a signal is committed: partition u16, epoch u32, sequence u64."""
+
+    signal: Signal
+    tenant: str
     limit: int
 
 
@@ -212,7 +257,8 @@ class Keys:
 
     Columns: key utf8, level utf8 (a `Level`, never `ANY`), type u8 (`pipeline/value.py`); distinct,
     ordered by all three. `patterns` are as in `AttributeKeys`, `names` keys as they are; without
-    either, all keys are meant. Keys of records that expired may be among them.
+    either, all keys are meant, of the level and with the prefix in any case. Keys of records that
+    expired may be among them.
     """
 
     signal: Signal
@@ -220,6 +266,121 @@ class Keys:
     names: tuple[str, ...]
     patterns: tuple[str, ...]
     limit: int
+    level: Level = Level.ANY
+    prefix: str = ""
 
 
-Plan: TypeAlias = Records | Traces | Trace | Keys
+@dataclass(frozen=True, slots=True)
+class Values:
+    """
+    Texts that a field has, for completion: value utf8, distinct and in order, with the prefix.
+
+    From lists where there are any: services, resources, scopes, operations and series, in which
+    what expired may be still. Else from `examined` records of the time range, about the newest, so
+    that rare values may be missing. A `field` is a column that holds text, or an attribute.
+    """
+
+    signal: Signal
+    tenant: str
+    field: Column | AttributeField
+    prefix: str
+    start_ns: int
+    end_ns: int
+    examined: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """
+    The services that sent records of a signal, or of any: service_name utf8, signals list<utf8>.
+
+    In order; those whose records expired may be among them. Records without one are of the service
+    "".
+    """
+
+    tenant: str
+    signal: Signal | None
+    prefix: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """
+    The names of spans: service_name utf8, name utf8, kind i32 (as in OTLP), in this order.
+
+    Of one service and kind, or of all of them; those of expired spans may be among them.
+    """
+
+    tenant: str
+    service: str | None
+    kind: int | None
+    prefix: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """
+    Which service calls which: parent utf8, child utf8, call_count u64, error_count u64.
+
+    A call is a span whose parent is a span of the same trace; both are in the time range, and may
+    be of one service. Its error is that of the called span. The most frequent first.
+    """
+
+    tenant: str
+    start_ns: int
+    end_ns: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """
+    What metrics there are, in the order of their names.
+
+    Columns: metric_name utf8, metric_type u8, metric_unit utf8, metric_description utf8,
+    aggregation_temporality i32, is_monotonic bool, series_count u64. A name that was sent as
+    several things has a row for each; of several descriptions one is there.
+    """
+
+    tenant: str
+    prefix: str
+    limit: int
+
+
+Question: TypeAlias = (
+    Records
+    | Traces
+    | Trace
+    | Heads
+    | Keys
+    | Values
+    | Services
+    | Operations
+    | Dependencies
+    | Metrics
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """
+    How a question would be answered; it is not run.
+
+    Columns, a row for each statement: sql utf8, parameters utf8 (JSON), indexes list<struct<table
+    utf8, index utf8 (its kind), name utf8, condition utf8, parts u64, parts_of u64, granules u64,
+    granules_of u64>>: what each index leaves of what the one before it left. What one statement
+    gets from another's answer is empty here.
+    """
+
+    of: Question
+
+    @property
+    def tenant(self) -> str:
+        """Whose data would be asked for."""
+        return self.of.tenant
+
+
+Plan: TypeAlias = Question | Explain

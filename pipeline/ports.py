@@ -257,15 +257,26 @@ class Store(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class Cost:
+    """What answers took: a backend adds to it. `rows` and `bytes` are those that were read."""
+
+    rows: int = 0
+    bytes: int = 0
+    engine_ns: int = 0
+    cached: bool = False
+
+
 class QueryBackend(Protocol):
     """Answers plans; refuses what it cannot answer exactly, never approximates."""
 
-    def run(self, plan: Plan) -> AsyncGenerator[pa.RecordBatch, None]:
+    def run(self, plan: Plan, cost: Cost | None = None) -> AsyncGenerator[pa.RecordBatch, None]:
         """
         Yield the answer in batches; at least one, which carries the columns.
 
-        Raises Rejected for a plan it cannot run or that broke a limit, Unavailable when the engine
-        does not answer. Closing the iterator ends the query.
+        What it takes is added to `cost`. Raises Rejected for a plan it cannot run or that broke a
+        limit, Overloaded when the engine has no room now, Unavailable when it does not answer.
+        Closing the iterator ends the query.
         """
         ...
 

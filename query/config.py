@@ -21,14 +21,24 @@ class Limits(BaseModel):
     """The largest limit that a question may name."""
     trace_spans_max: Count = 10_000
     """Spans of one trace in an answer."""
+    examined_max: Count = 200_000
+    """Records that are looked at to complete a value of which there is no list."""
     answer_bytes_max: Size = 256_000_000
     """Arrow bytes of an answer's columns, in memory."""
     range: Seconds = 3600.0
     """How far back from its end a question reaches that names no start."""
     timeout: Seconds = 30.0
     """How long the engine may take over one question."""
-    concurrent_max: Count = 16
+    concurrent_max: Count = 32
     """Questions that run at once; more are told to come again."""
+    tenant_concurrent_max: Count = 16
+    """Those of one tenant; more are told to come again."""
+    tenant_rows_per_minute: Count = 20_000_000_000
+    """Rows that a tenant's questions may read in a minute; then they are told when to come."""
+    tenant_bytes_per_minute: Annotated[Size, Field(gt=0)] = 2 * 1024**4
+    """Bytes that they may read in a minute, before compression."""
+    tenant_time_per_minute: Annotated[Seconds, Field(gt=0)] = 300.0
+    """How long the engine may work for them in a minute, all of them together."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

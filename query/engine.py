@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from pipeline.errors import Overloaded, Rejected
-from pipeline.plan import Keys, Plan, Trace
-from pipeline.ports import QueryBackend
+from pipeline.plan import Dependencies, Explain, Plan, Question, Records, Trace, Traces, Values
+from pipeline.ports import Cost, QueryBackend
 from pipeline.signal import Signal
 from query.config import Limits
 from query.keys import KeyTable
 from query.language import tree
 from query.language.check import Checked, check
+from query.tenants import Tenants
 from query.wrong import Wrong
 
 
@@ -39,7 +40,8 @@ class Engine:
         self.limits = limits
         self._backend = backend
         self._running = 0
-        self._keys = KeyTable(self._bounded, clock)
+        self._tenants = Tenants(limits, clock)
+        self._keys = KeyTable(lambda asked: self._bounded(asked, Cost()), clock)
 
     async def check(
         self, query: tree.Query, signal: Signal, tenant: str, now_ns: int | None = None
@@ -56,51 +58,59 @@ class Engine:
         seen = await self._keys.seen(signal, tenant, checked.attributes)
         return check(query, signal, seen=seen, now_ns=now_ns)
 
-    async def run(self, plan: Plan) -> Answer:
+    async def run(self, plan: Question, cost: Cost | None = None) -> Answer:
         """
-        Return the answer of a plan.
+        Return the answer of a plan, adding what it takes to `cost`.
 
         Raises Wrong when the plan's limit or time range is out of bounds, Rejected when the answer
-        takes too long or is too large, Overloaded when too many questions run, and what the backend
-        raises. Cancelling ends the query in the engine.
+        takes too long or is too large, Overloaded when too many questions run or the tenant has
+        asked for too much, and what the backend raises. Cancelling ends the query in the engine.
         """
         self._check(plan)
         # One row more tells an answer that ends at the limit from one that is cut there.
-        rows = await self._bounded(replace(plan, limit=plan.limit + 1))
+        rows = await self._bounded(replace(plan, limit=plan.limit + 1), cost or Cost())
         return Answer(rows.slice(0, plan.limit), truncated=rows.num_rows > plan.limit)
 
-    async def _bounded(self, plan: Plan) -> pa.Table:
+    async def explain(self, plan: Question, cost: Cost) -> pa.Table:
+        """Return how the plan would be answered, as `Explain` says; raises what `run` raises."""
+        self._check(plan)
+        return await self._bounded(Explain(plan), cost)
+
+    async def _bounded(self, plan: Plan, cost: Cost) -> pa.Table:
         if self._running >= self.limits.concurrent_max:
             raise Overloaded(f"no room for another question ({self._running} are running)")
-        self._running += 1
-        try:
-            async with asyncio.timeout(self.limits.timeout):
-                return await self._collect(plan)
-        except TimeoutError:
-            raise Rejected(
-                f"no answer within {self.limits.timeout:g} s; narrow the time range or add a "
-                "condition on service"
-            ) from None
-        finally:
-            self._running -= 1
+        with self._tenants.admit(plan.tenant, cost):
+            self._running += 1
+            try:
+                async with asyncio.timeout(self.limits.timeout):
+                    return await self._collect(plan, cost)
+            except TimeoutError:
+                raise Rejected(
+                    f"no answer within {self.limits.timeout:g} s (query.limits.timeout); narrow "
+                    "the time range or add a condition on service"
+                ) from None
+            finally:
+                self._running -= 1
 
-    def _check(self, plan: Plan) -> None:
+    def _check(self, plan: Question) -> None:
         most = self.limits.trace_spans_max if isinstance(plan, Trace) else self.limits.rows_max
         if not 1 <= plan.limit <= most:
             raise Wrong(f"limit is between 1 and {most}, not {plan.limit}", "limit")
-        if not isinstance(plan, Trace | Keys) and plan.start_ns >= plan.end_ns:
+        if isinstance(plan, Records | Traces | Values | Dependencies) and (
+            plan.start_ns >= plan.end_ns
+        ):
             raise Wrong("start is not before end", "start")
 
-    async def _collect(self, plan: Plan) -> pa.Table:
+    async def _collect(self, plan: Plan, cost: Cost) -> pa.Table:
         batches: list[pa.RecordBatch] = []
         size = 0
-        async with aclosing(self._backend.run(plan)) as answer:
+        async with aclosing(self._backend.run(plan, cost)) as answer:
             async for batch in answer:
                 batches.append(batch)
                 size += batch.nbytes
                 if size > self.limits.answer_bytes_max:
                     raise Rejected(
-                        f"the answer is larger than {self.limits.answer_bytes_max} bytes; lower "
-                        "the limit or narrow the question"
+                        f"the answer is larger than {self.limits.answer_bytes_max} bytes "
+                        "(query.limits.answer_bytes_max); lower the limit or narrow the question"
                     )
         return pa.Table.from_batches(batches)

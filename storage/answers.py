@@ -13,11 +13,22 @@ def _plain(columns: pa.Schema) -> pa.Schema:
     for at, field in enumerate(columns):
         if pa.types.is_dictionary(field.type):
             columns = columns.set(at, field.with_type(pa.utf8()))
-    return columns.insert(0, pa.field("service_name", pa.utf8()))
+    columns = columns.insert(0, pa.field("service_name", pa.utf8()))
+    for place in _PLACE:
+        columns = columns.append(place)
+    return columns
 
+
+_PLACE: Final[list[pa.Field[Any]]] = [
+    pa.field("epoch", pa.uint32()),
+    pa.field("partition", pa.uint16()),
+    pa.field("ordinal", pa.uint32()),
+]
+PLACE: Final = tuple(field.name for field in _PLACE)
+"""What makes a `Place`, besides `time` and `sequence`."""
 
 RECORDS: Final = {signal: _plain(columns) for signal, columns in schema.SCHEMAS.items()}
-"""The schema's columns, texts as plain strings, and `service_name`."""
+"""The schema's columns, texts as plain strings, `service_name`, and PLACE."""
 
 _SUMMARY: Final[list[pa.Field[Any]]] = [
     pa.field("trace_id", schema.TRACE_ID),
@@ -28,9 +39,28 @@ _SUMMARY: Final[list[pa.Field[Any]]] = [
     pa.field("services", pa.list_(pa.utf8())),
     pa.field("root_service", pa.utf8()),
     pa.field("root_name", pa.utf8()),
+    pa.field("matched_ns", pa.uint64()),
 ]
 SUMMARY: Final = pa.schema(_SUMMARY)
 """One row a trace, as `pipeline.plan.Traces` says."""
+
+SUMMARIES: Final = pa.schema(_SUMMARY[:-1])
+"""A summary without what only the search knows, the time of the newest match."""
+
+_MATCH: Final[list[pa.Field[Any]]] = [
+    pa.field("id", pa.utf8()),
+    pa.field("matched_ns", pa.uint64()),
+]
+MATCHES: Final = pa.schema(_MATCH)
+"""What the search for traces answers: IDs as hex."""
+
+_HEAD: Final[list[pa.Field[Any]]] = [
+    pa.field("partition", pa.uint16()),
+    pa.field("epoch", pa.uint32()),
+    pa.field("sequence", pa.uint64()),
+]
+HEADS: Final = pa.schema(_HEAD)
+"""One row a log, as `pipeline.plan.Heads` says."""
 
 _KEY: Final[list[pa.Field[Any]]] = [
     pa.field("key", pa.utf8()),
@@ -39,3 +69,63 @@ _KEY: Final[list[pa.Field[Any]]] = [
 ]
 KEYS: Final = pa.schema(_KEY)
 """One row a key, level and type, as `pipeline.plan.Keys` says."""
+
+_VALUE: Final[list[pa.Field[Any]]] = [pa.field("value", pa.utf8())]
+VALUES: Final = pa.schema(_VALUE)
+"""As `pipeline.plan.Values` says."""
+
+_SERVICE: Final[list[pa.Field[Any]]] = [
+    pa.field("service_name", pa.utf8()),
+    pa.field("signals", pa.list_(pa.utf8())),
+]
+SERVICES: Final = pa.schema(_SERVICE)
+"""As `pipeline.plan.Services` says."""
+
+_OPERATION: Final[list[pa.Field[Any]]] = [
+    pa.field("service_name", pa.utf8()),
+    pa.field("name", pa.utf8()),
+    pa.field("kind", pa.int32()),
+]
+OPERATIONS: Final = pa.schema(_OPERATION)
+"""As `pipeline.plan.Operations` says."""
+
+_DEPENDENCY: Final[list[pa.Field[Any]]] = [
+    pa.field("parent", pa.utf8()),
+    pa.field("child", pa.utf8()),
+    pa.field("call_count", pa.uint64()),
+    pa.field("error_count", pa.uint64()),
+]
+DEPENDENCIES: Final = pa.schema(_DEPENDENCY)
+"""As `pipeline.plan.Dependencies` says."""
+
+_METRIC: Final[list[pa.Field[Any]]] = [
+    pa.field("metric_name", pa.utf8()),
+    pa.field("metric_type", pa.uint8()),
+    pa.field("metric_unit", pa.utf8()),
+    pa.field("metric_description", pa.utf8()),
+    pa.field("aggregation_temporality", pa.int32()),
+    pa.field("is_monotonic", pa.bool_()),
+    pa.field("series_count", pa.uint64()),
+]
+METRICS: Final = pa.schema(_METRIC)
+"""As `pipeline.plan.Metrics` says."""
+
+INDEX: Final = pa.struct(
+    [
+        pa.field("table", pa.utf8()),
+        pa.field("index", pa.utf8()),
+        pa.field("name", pa.utf8()),
+        pa.field("condition", pa.utf8()),
+        pa.field("parts", pa.uint64()),
+        pa.field("parts_of", pa.uint64()),
+        pa.field("granules", pa.uint64()),
+        pa.field("granules_of", pa.uint64()),
+    ]
+)
+_EXPLAINED: Final[list[pa.Field[Any]]] = [
+    pa.field("sql", pa.utf8()),
+    pa.field("parameters", pa.utf8()),
+    pa.field("indexes", pa.list_(INDEX)),
+]
+EXPLAINED: Final = pa.schema(_EXPLAINED)
+"""One row a statement, as `pipeline.plan.Explain` says."""

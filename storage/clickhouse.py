@@ -3,28 +3,25 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
-from uuid import uuid4
+from typing import Any, Final
 
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from pipeline.errors import AuraError
-from pipeline.plan import Keys, Plan, Records, Trace, Traces
-from pipeline.ports import Commit, Group, Recovery
+from pipeline.plan import Dependencies, Explain, Plan, Question, Records, Traces
+from pipeline.ports import Commit, Cost, Group, Recovery
 from pipeline.signal import Signal
-from storage import committer, migrate
-from storage.answers import KEYS, RECORDS, SUMMARY
+from storage import committer, explain, migrate
+from storage.answers import EXPLAINED, MATCHES, SUMMARIES, SUMMARY
 from storage.committer import Committer
 from storage.compile import clickhouse as compiled
-from storage.compile.clickhouse import Statement
+from storage.compile.statement import statement, statements
 from storage.config import StorageConfig
-from storage.connection import READING, Connection, fetch, kill
+from storage.connection import READING, Connection
 from storage.fence import Fence
+from storage.reading import Pool
 from storage.target import Target
-from storage.verdicts import asking, lacks_database, opening, writing
-
-_KILL_AGAIN_S: Final = 0.1
+from storage.verdicts import lacks_database, opening, writing
 
 _SPARE_S: Final = 10.0
 """How much longer than the engine's own time limit an answer may take to arrive."""
@@ -39,18 +36,11 @@ class ClickHouse:
         self._target = target
         self._config = config
         self._writers: dict[tuple[Signal, int], tuple[Connection, Committer]] = {}
-        self._readers: asyncio.Queue[Connection] = asyncio.Queue()
         self._connections: list[Connection] = []
         self._control = self._connect("control")
-        self._endings: set[asyncio.Task[None]] = set()
-        asks = READING | {
-            "max_memory_usage": str(config.query_memory_bytes_max),
-            "max_execution_time": str(config.query_time_max),
-            "max_result_bytes": str(config.query_memory_bytes_max),
-        }
-        for number in range(config.readers):
-            answer_s = config.query_time_max + _SPARE_S
-            self._readers.put_nowait(self._connect(f"reader-{number}", asks, answer_s))
+        self._lookups = self._pool("lookup", config.lookup_readers, {})
+        threads = {"max_threads": str(config.query_threads_max)} if config.query_threads_max else {}
+        self._scans = self._pool("scan", config.readers, threads)
 
     async def recover(self, signal: Signal, partition: int) -> Recovery:
         """Look up the newest commit record and what lies above it."""
@@ -74,68 +64,45 @@ class ClickHouse:
         with writing():
             await connection.run(lambda client: writer.commit(client, group, recovery))
 
-    async def run(self, plan: Plan) -> AsyncGenerator[pa.RecordBatch, None]:
+    async def run(
+        self, plan: Plan, cost: Cost | None = None
+    ) -> AsyncGenerator[pa.RecordBatch, None]:
         """Answer a plan; see `pipeline.ports.QueryBackend`."""
-        match plan:
-            case Records():
-                table = await self._ask(compiled.records(plan), RECORDS[plan.signal])
-            case Trace():
-                table = await self._ask(compiled.trace(plan), RECORDS[Signal.TRACES])
-            case Traces():
-                table = await self._traces(plan)
-            case Keys():
-                table = await self._ask(compiled.keys(plan), KEYS)
+        table = await self._answer(plan, cost or Cost())
         for batch in table.combine_chunks().to_batches() or [_empty(table.schema)]:
             yield batch
 
-    async def _traces(self, plan: Traces) -> pa.Table:
-        found = await self._ask(compiled.matching(plan), pa.schema([pa.field("id", pa.utf8())]))
-        ids = [str(one) for one in found["id"].to_pylist()]
-        if not ids:
+    async def _answer(self, plan: Plan, cost: Cost) -> pa.Table:
+        match plan:
+            case Explain(of):
+                return await self._explain(of, cost)
+            case Traces():
+                return await self._traces(plan, cost)
+            case Records() | Dependencies():
+                pool = self._scans
+            case _:
+                pool = self._lookups
+        return await pool.ask(*statement(plan), plan.tenant, cost)
+
+    async def _traces(self, plan: Traces, cost: Cost) -> pa.Table:
+        found = await self._scans.ask(compiled.matching(plan), MATCHES, plan.tenant, cost)
+        matched: dict[str, int] = dict(zip(*_columns(found), strict=True))
+        if not matched:
             return SUMMARY.empty_table()
-        return await self._ask(compiled.summaries(plan.tenant, ids), SUMMARY)
+        summaries = compiled.summaries(plan.tenant, list(matched))
+        rows = await self._lookups.ask(summaries, SUMMARIES, plan.tenant, cost)
+        (ids,) = _columns(rows.select(["trace_id"]))
+        times = [matched[one.hex().upper()] for one in ids]
+        return rows.append_column(SUMMARY.field("matched_ns"), pa.array(times, pa.uint64()))
 
-    async def _ask(self, statement: Statement, columns: pa.Schema) -> pa.Table:
-        comment = f"aura-{uuid4()}"
-        connection = await self._readers.get()
-        asked = connection.start(
-            lambda client: fetch(client, statement.sql, statement.parameters, comment)
-        )
-        answer = asyncio.wrap_future(asked)
-        try:
-            with asking():
-                # Shielded, because the thread cannot be cancelled: the connection is busy until
-                # the query has ended.
-                table = await asyncio.shield(answer)
-        except asyncio.CancelledError:
-            ending = asyncio.create_task(self._end(answer, comment, connection))
-            self._endings.add(ending)
-            ending.add_done_callback(self._endings.discard)
-            raise
-        except BaseException:
-            self._readers.put_nowait(connection)
-            raise
-        self._readers.put_nowait(connection)
-        return table.select(columns.names).cast(columns)
-
-    async def _end(
-        self, answer: asyncio.Future[pa.Table], comment: str, connection: Connection
-    ) -> None:
-        """Kill a query that nobody waits for, and give its connection back once it ended."""
-        # Again and again: it may not have reached the engine when the first attempt came.
-        while not answer.done():
-            await self._kill(comment)
-            await asyncio.wait([answer], timeout=_KILL_AGAIN_S)
-        if not answer.cancelled():
-            answer.exception()  # nobody else asks for it
-        self._readers.put_nowait(connection)
-
-    async def _kill(self, comment: str) -> None:
-        try:
-            with asking():
-                await self._control.run(lambda client: kill(client, comment))
-        except (AuraError, ClickHouseError):
-            return  # then it ends by its own time limit
+    async def _explain(self, plan: Question, cost: Cost) -> pa.Table:
+        rows = []
+        for one in statements(plan):
+            asked = explain.explaining(one)
+            said = await self._lookups.ask(asked, explain.LINES, plan.tenant, cost)
+            (lines,) = _columns(said)
+            rows.append(explain.row(one, lines))
+        return pa.Table.from_pylist(rows, schema=EXPLAINED)
 
     def _writer(self, signal: Signal, partition: int) -> tuple[Connection, Committer]:
         """Return the connection of a log: one, so that its operations come one after the other."""
@@ -146,6 +113,22 @@ class ClickHouse:
             found = self._connect(f"writer-{signal}-{partition}"), writer
             self._writers[signal, partition] = found
         return found
+
+    def _pool(self, name: str, size: int, settings: Mapping[str, str]) -> Pool:
+        """Return connections for questions, each within the limits of one."""
+        config = self._config
+        asks = {
+            **READING,
+            **settings,
+            "max_rows_to_read": str(config.query_rows_max),
+            "max_bytes_to_read": str(config.query_bytes_max),
+            "max_memory_usage": str(config.query_memory_bytes_max),
+            "max_execution_time": str(config.query_time_max),
+            "max_result_bytes": str(config.query_memory_bytes_max),
+        }
+        answer_s = config.query_time_max + _SPARE_S
+        connections = [self._connect(f"{name}-{at}", asks, answer_s) for at in range(size)]
+        return Pool(connections, self._control, config.tenant_readers, config.limits())
 
     def _connect(
         self, name: str, settings: Mapping[str, str] | None = None, answer_s: float | None = None
@@ -178,8 +161,8 @@ class ClickHouse:
 
     async def close(self) -> None:
         """Wait for what runs, then close every connection."""
-        if self._endings:
-            await asyncio.wait(self._endings)
+        for pool in (self._lookups, self._scans):
+            await pool.close()
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
@@ -201,6 +184,10 @@ async def open_clickhouse(target: Target, config: StorageConfig) -> AsyncIterato
 def pending_migrations() -> list[str]:
     """Return the names of all migrations: what an empty store needs."""
     return [one.label for one in migrate.migrations()]
+
+
+def _columns(table: pa.Table) -> list[list[Any]]:
+    return [column.to_pylist() for column in table.columns]
 
 
 def _empty(columns: pa.Schema) -> pa.RecordBatch:

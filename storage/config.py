@@ -114,7 +114,22 @@ class StorageConfig(BaseModel):
         SecretStr(""), description="The password of that user: AURA_STORAGE_PASSWORD in production"
     )
     readers: Annotated[int, Field(gt=0, le=64)] = Field(
-        4, description="Queries that run at the same time; more wait"
+        8, description="Searches and scans that run at the same time; more wait"
+    )
+    tenant_readers: Annotated[int, Field(gt=0, le=64)] = Field(
+        6, description="Those of one tenant; more of its wait, and the others' do not"
+    )
+    lookup_readers: Annotated[int, Field(gt=0, le=64)] = Field(
+        4, description="Look-ups (a trace by its ID, lists, completion) beside them"
+    )
+    query_threads_max: Annotated[int, Field(ge=0, le=1024)] = Field(
+        0, description="Threads of one search or scan in the engine; 0: one for each core"
+    )
+    query_rows_max: Annotated[int, Field(gt=0)] = Field(
+        2_000_000_000, description="Rows that one query may read"
+    )
+    query_bytes_max: Annotated[Size, Field(gt=0)] = Field(
+        200 * 1024**3, description="Bytes that one query may read, before compression"
     )
     query_memory_bytes_max: Annotated[Size, Field(gt=0)] = Field(
         1024 * 1024 * 1024, description="Memory that one query may take, its answer included"
@@ -133,6 +148,11 @@ class StorageConfig(BaseModel):
             except ValueError as error:
                 raise ValueError(f"url: {error}") from None
         return self
+
+    def limits(self) -> dict[str, float]:
+        """Return what bounds a query, by the names of the settings."""
+        names = ("query_rows_max", "query_bytes_max", "query_memory_bytes_max", "query_time_max")
+        return {name: getattr(self, name) for name in names}
 
     def target(self) -> Target:
         """Return what the URL names; raises ValueError, without any secret."""

@@ -11,6 +11,8 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 from urllib3.exceptions import HTTPError
 
+from pipeline.ports import Cost
+from storage.meter import metered
 from storage.target import Target
 
 Result = TypeVar("Result")
@@ -101,13 +103,16 @@ def rows(
     return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
-def fetch(client: Client, sql: str, parameters: Mapping[str, Any], comment: str) -> pa.Table:
-    """Run a query that `kill` knows by its comment; return its rows, strings as strings."""
-    whole = client.raw_query(
-        f"{sql}\nSETTINGS log_comment = '{comment}'", parameters=dict(parameters), fmt="Arrow"
-    )
+def fetch(
+    client: Client, sql: str, parameters: Mapping[str, Any], comment: str
+) -> tuple[pa.Table, Cost]:
+    """Run a query that `kill` knows by its comment; return its rows and what it took."""
+    with metered(client) as cost:
+        whole = client.raw_query(
+            f"{sql}\nSETTINGS log_comment = '{comment}'", parameters=dict(parameters), fmt="Arrow"
+        )
     table: pa.Table = pa.ipc.open_file(whole).read_all()
-    return table
+    return table, cost
 
 
 def kill(client: Client, comment: str, how: str = "ASYNC") -> None:

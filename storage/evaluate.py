@@ -59,7 +59,7 @@ def matches(condition: Condition, row: Row) -> bool:
 def _leaf(condition: Compare | OneOf | Exists | Find, row: Row) -> bool:
     match condition:
         case Compare(Column(name), how, wanted):
-            stored = _column(name, row)
+            stored = column(name, row)
             return stored is not None and _OPERATORS[how](stored, wanted)
         case Compare(AttributeField() | AttributeKeys() as field, how, wanted):
             found = _values(field, row)
@@ -72,7 +72,7 @@ def _leaf(condition: Compare | OneOf | Exists | Find, row: Row) -> bool:
         case Exists(field):
             return bool(_values(field, row))
         case Find(Column(name), kind, text):
-            stored = _column(name, row)
+            stored = column(name, row)
             return stored is not None and _has(stored, kind, text)
         case Find(AttributeField() | AttributeKeys() as field, kind, text):
             return any(_has(stored, kind, text) for _, stored in _values(field, row))
@@ -84,7 +84,7 @@ def keys(asked: Keys, row: Row) -> Iterator[tuple[str, str, int]]:
     patterns = [re.compile(search.key(one)) for one in asked.patterns]
     every = not asked.names and not patterns
     for level in (Level.RECORD, Level.RESOURCE, Level.SCOPE):
-        for key, kind, _ in _attributes(row, level):
+        for key, kind, _ in attributes(row, level):
             if every or key in asked.names or any(one.fullmatch(key) for one in patterns):
                 yield key, level.value, kind
 
@@ -119,14 +119,15 @@ def _has(stored: str, how: Search, text: str) -> bool:
 
 def _values(field: Attributes, row: Row) -> list[tuple[int, str]]:
     """Return the type and the text of each value that a field names."""
-    attributes = _attributes(row, field.level)
+    every = attributes(row, field.level)
     if isinstance(field, AttributeField):
-        return [(kind, text) for key, kind, text in attributes if key == field.key]
+        return [(kind, text) for key, kind, text in every if key == field.key]
     pattern = re.compile(search.key(field.pattern))
-    return [(kind, text) for key, kind, text in attributes if pattern.fullmatch(key)]
+    return [(kind, text) for key, kind, text in every if pattern.fullmatch(key)]
 
 
-def _attributes(row: Row, level: Level) -> Iterator[Attribute]:
+def attributes(row: Row, level: Level) -> Iterator[Attribute]:
+    """Yield the attributes of a row at a level."""
     if level in (Level.ANY, Level.RECORD):
         for one in row["attributes"]:
             yield one["key"], one["type"], one["value"]
@@ -136,7 +137,8 @@ def _attributes(row: Row, level: Level) -> Iterator[Attribute]:
         yield from Scope.parse(row["scope"]).attributes
 
 
-def _column(name: str, row: Row) -> Any:
+def column(name: str, row: Row) -> Any:
+    """Return what a row has in a column, or in a derived one."""
     match name:
         case "duration_ns":
             return max(0, row["end_time_unix_nano"] - row["start_time_unix_nano"])

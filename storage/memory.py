@@ -1,5 +1,6 @@
 """A store in memory: the fake that ships; for tests and a first look, nothing is kept."""
 
+import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from itertools import groupby
@@ -9,15 +10,33 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import schema
-from pipeline.plan import Condition, Keys, Plan, Records, Trace, Traces
-from pipeline.ports import Commit, Counts, Group, Recovery
+from pipeline.plan import (
+    Condition,
+    Dependencies,
+    Explain,
+    Heads,
+    Keys,
+    Metrics,
+    Operations,
+    Plan,
+    Question,
+    Records,
+    Services,
+    Trace,
+    TracePlace,
+    Traces,
+    Values,
+)
+from pipeline.ports import Commit, Cost, Counts, Group, Recovery
 from pipeline.signal import Signal
-from storage.answers import KEYS, RECORDS, SUMMARY
-from storage.evaluate import Row, keys, matches
+from storage import answers, survey
+from storage.answers import RECORDS, SUMMARY
+from storage.evaluate import Row, matches
 from storage.fields import check
-from storage.tables import covers, services
+from storage.tables import covers, ordinals, services
 
 _ERROR = 2
+_PLACES = ["time", "epoch", "partition", "sequence", "ordinal"]
 
 
 class MemoryStore:
@@ -48,7 +67,7 @@ class MemoryStore:
         if covers(recovery.last, group.commit):
             return
         for batch in group.batches:
-            self._rows[group.signal, batch.tenant].append(_answer(group.signal, batch.rows))
+            self._rows[group.signal, batch.tenant].append(_stored(group.signal, batch.rows, group))
         self._groups[group.signal, group.partition].append(group)
 
     def counts(self, signal: Signal) -> Iterator[tuple[str, Counts]]:
@@ -58,33 +77,70 @@ class MemoryStore:
                 for group in groups:
                     yield from group.counts.items()
 
-    async def run(self, plan: Plan) -> AsyncGenerator[pa.RecordBatch, None]:
+    async def run(
+        self, plan: Plan, cost: Cost | None = None
+    ) -> AsyncGenerator[pa.RecordBatch, None]:
         """Answer a plan; see `pipeline.ports.QueryBackend`."""
+        if isinstance(plan, Explain):
+            row = {"sql": "", "parameters": repr(plan.of), "indexes": []}
+            yield pa.RecordBatch.from_pylist([row], schema=answers.EXPLAINED)
+            return
+        began_ns = time.monotonic_ns()
+        table = self._answer(plan)
+        if cost is not None:
+            cost.engine_ns += time.monotonic_ns() - began_ns
+        yield _one(table.slice(0, plan.limit))
+
+    def _answer(self, plan: Question) -> pa.Table:
         match plan:
             case Records():
                 check(plan.signal, plan.where)
-                found = self._matching(plan.signal, plan)
-                table = found.sort_by([("time", "descending")])
+                return self._records(plan)
             case Traces():
                 check(Signal.TRACES, plan.where)
-                table = self._traces(plan)
+                return self._traces(plan)
             case Trace():
                 spans = self._all(Signal.TRACES, plan.tenant)
                 wanted = pa.scalar(plan.trace_id, schema.TRACE_ID)
                 of_trace = spans.filter(pc.equal(spans["trace_id"], wanted))
-                table = of_trace.sort_by([("time", "ascending"), ("span_id", "ascending")])
-            case Keys():
-                table = self._keys(plan)
-        yield _one(table.slice(0, plan.limit))
+                return of_trace.sort_by([("time", "ascending"), ("span_id", "ascending")])
+            case Heads():
+                return _table(answers.HEADS, self._heads(plan.signal))
+            case Services():
+                signals = [plan.signal] if plan.signal else list(Signal)
+                named = {one.value: self._rows_of(one, plan.tenant) for one in signals}
+                return _table(answers.SERVICES, survey.services(plan.prefix, named))
+            case _:
+                return self._survey(plan)
 
-    def _keys(self, plan: Keys) -> pa.Table:
-        found: set[tuple[str, str, int]] = set()
-        names = ["attributes", "resource", "scope"]
-        for row in self._all(plan.signal, plan.tenant).select(names).to_pylist():
-            found.update(keys(plan, row))
-        columns = zip(*sorted(found), strict=True) if found else ((), (), ())
-        arrays = [pa.array(one, of.type) for one, of in zip(columns, KEYS, strict=True)]
-        return pa.Table.from_arrays(arrays, schema=KEYS)
+    def _survey(self, plan: Keys | Values | Operations | Dependencies | Metrics) -> pa.Table:
+        match plan:
+            case Keys():
+                found = survey.every_key(plan, self._rows_of(plan.signal, plan.tenant))
+                return _table(answers.KEYS, found)
+            case Values():
+                rows = self._rows_of(plan.signal, plan.tenant)
+                return _table(answers.VALUES, survey.values(plan, rows))
+            case Operations():
+                rows = self._rows_of(Signal.TRACES, plan.tenant)
+                return _table(answers.OPERATIONS, survey.operations(plan, rows))
+            case Dependencies():
+                rows = self._rows_of(Signal.TRACES, plan.tenant)
+                return _table(answers.DEPENDENCIES, survey.dependencies(plan, rows))
+            case Metrics():
+                rows = self._rows_of(Signal.METRICS, plan.tenant)
+                return _table(answers.METRICS, survey.metrics(plan, rows))
+
+    def _rows_of(self, signal: Signal, tenant: str) -> Sequence[Row]:
+        """Return what questions ask of records, without what is slow to make Python of."""
+        return _plain(self._all(signal, tenant)).to_pylist()
+
+    def _heads(self, signal: Signal) -> list[tuple[int, int, int]]:
+        found: dict[int, tuple[int, int]] = {}
+        for (of_signal, partition), groups in self._groups.items():
+            if of_signal is signal:
+                found[partition] = max(_place(one.commit) for one in groups)
+        return sorted((partition, *place) for partition, place in found.items())
 
     def _all(self, signal: Signal, tenant: str) -> pa.Table:
         return pa.concat_tables(
@@ -100,17 +156,28 @@ class MemoryStore:
         within = pc.and_(pc.greater_equal(rows["time"], start), pc.less(rows["time"], end))
         return _where(rows.filter(within), plan.where)
 
+    def _records(self, plan: Records) -> pa.Table:
+        found = self._matching(plan.signal, plan)
+        places = [survey.place(row) for row in found.select(_PLACES).to_pylist()]
+        order = sorted(range(len(places)), key=places.__getitem__, reverse=True)
+        after = plan.after
+        chosen = [at for at in order if after is None or places[at] < after]
+        return found.take(pa.array(chosen, pa.int64()))
+
     def _traces(self, plan: Traces) -> pa.Table:
         newest: dict[bytes, int] = {}
-        found = self._matching(Signal.TRACES, plan).select(["trace_id", "time"])
+        found = self._matching(Signal.TRACES, plan).select(["trace_id", *_PLACES])
         for one in found.to_pylist():
-            newest[one["trace_id"]] = max(newest.get(one["trace_id"], 0), one["time"])
-        chosen = sorted(newest, key=lambda one: (newest[one], one), reverse=True)[: plan.limit]
+            if survey.committed(plan, one):
+                newest[one["trace_id"]] = max(newest.get(one["trace_id"], 0), one["time"])
+        places = sorted((TracePlace(newest[one], one) for one in newest), reverse=True)
+        within = [one for one in places if plan.after is None or one < plan.after]
+        chosen = [one.trace_id for one in within[: plan.limit]]
         spans = self._all(Signal.TRACES, plan.tenant)
         of_traces = spans.filter(pc.is_in(spans["trace_id"], pa.array(chosen, schema.TRACE_ID)))
         rows = sorted(of_traces.to_pylist(), key=lambda one: one["trace_id"])
         summaries = [
-            _summary(trace_id, list(group))
+            _summary(trace_id, list(group)) | {"matched_ns": newest[trace_id]}
             for trace_id, group in groupby(rows, key=lambda one: one["trace_id"])
         ]
         summaries.sort(key=lambda one: (one["start_ns"], one["trace_id"]), reverse=True)
@@ -120,21 +187,34 @@ class MemoryStore:
 def _where(rows: pa.Table, condition: Condition | None) -> pa.Table:
     if condition is None:
         return rows
-    # No condition asks for events, buckets and the like, which are slow to make Python of.
+    found = [matches(condition, one) for one in _plain(rows).to_pylist()]
+    return rows.filter(pa.array(found, pa.bool_()))
+
+
+def _plain(rows: pa.Table) -> pa.Table:
+    """Leave out events, buckets and the like: slow to make Python of, and no condition asks."""
     names = [
         field.name
         for field in rows.schema
         if not pa.types.is_nested(field.type) or field.name == "attributes"
     ]
-    found = [matches(condition, one) for one in rows.select(names).to_pylist()]
-    return rows.filter(pa.array(found, pa.bool_()))
+    return rows.select(names)
 
 
-def _answer(signal: Signal, rows: pa.RecordBatch) -> pa.Table:
+def _table(columns: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> pa.Table:
+    of = zip(*rows, strict=True) if rows else [()] * len(columns)
+    arrays = [pa.array(one, kind.type) for one, kind in zip(of, columns, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=columns)
+
+
+def _stored(signal: Signal, rows: pa.RecordBatch, group: Group) -> pa.Table:
     """Return the rows as they are answered."""
     columns: Mapping[str, Any] = {
         "service_name": services(rows["resource"]),
         **{name: rows[name] for name in rows.schema.names},
+        "epoch": pa.repeat(group.commit.epoch, len(rows)),
+        "partition": pa.repeat(group.partition, len(rows)),
+        "ordinal": ordinals(rows["sequence"]),
     }
     return pa.table(dict(columns)).select(RECORDS[signal].names).cast(RECORDS[signal])
 

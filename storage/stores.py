@@ -1,13 +1,15 @@
 """Several stores as one: each signal has the first that takes it."""
 
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Protocol
 
 import pyarrow as pa
 
-from pipeline.plan import Plan, Trace, Traces
-from pipeline.ports import Commit, Group, QueryBackend, Recovery, Store
+from pipeline.plan import Explain, Metrics, Plan, Services
+from pipeline.ports import Commit, Cost, Group, QueryBackend, Recovery, Store
 from pipeline.signal import Signal
+from storage.answers import SERVICES
 
 
 class Whole(Store, QueryBackend, Protocol):
@@ -39,7 +41,35 @@ class Stores:
         """Write the group; see `pipeline.ports.Store`."""
         await self._of[group.signal].commit(group, recovery)
 
-    def run(self, plan: Plan) -> AsyncGenerator[pa.RecordBatch, None]:
+    async def run(
+        self, plan: Plan, cost: Cost | None = None
+    ) -> AsyncGenerator[pa.RecordBatch, None]:
         """Answer a plan; see `pipeline.ports.QueryBackend`."""
-        signal = Signal.TRACES if isinstance(plan, Trace | Traces) else plan.signal
-        return self._of[signal].run(plan)
+        if isinstance(plan, Services) and plan.signal is None:
+            yield await self._services(plan, cost)
+            return
+        async with aclosing(self._of[_signal(plan)].run(plan, cost)) as answer:
+            async for batch in answer:
+                yield batch
+
+    async def _services(self, plan: Services, cost: Cost | None) -> pa.RecordBatch:
+        """Ask every store for its services, and put their signals together."""
+        found: dict[str, set[str]] = {}
+        for store in dict.fromkeys(self._of.values()):
+            async with aclosing(store.run(plan, cost)) as answer:
+                async for batch in answer:
+                    for row in batch.to_pylist():
+                        found.setdefault(row["service_name"], set()).update(row["signals"])
+        rows = [
+            {"service_name": name, "signals": sorted(found[name])}
+            for name in sorted(found)[: plan.limit]
+        ]
+        return pa.RecordBatch.from_pylist(rows, schema=SERVICES)
+
+
+def _signal(plan: Plan) -> Signal:
+    """Return the signal whose records a plan asks for."""
+    question = plan.of if isinstance(plan, Explain) else plan
+    if isinstance(question, Metrics):
+        return Signal.METRICS
+    return getattr(question, "signal", None) or Signal.TRACES

@@ -85,6 +85,7 @@ def record_tables(batch: Batch, epoch: int, partition: int, keep: Keep) -> Table
         "tenant": _text(batch.tenant, len(batch)),
         "epoch": pa.array(np.full(len(batch), epoch, np.uint32)),
         "partition": pa.array(np.full(len(batch), partition, np.uint16)),
+        "ordinal": ordinals(batch.rows["sequence"]),
         "keep_for_s": kept,
     }
     if batch.signal is not Signal.METRICS:
@@ -115,6 +116,15 @@ def _numbers(points: pa.Table) -> pa.Table:
         "value_int": pc.fill_null(integer, pa.scalar(0)),
     }
     return _with(points.drop_columns(list(plain)), {**plain, "value_type": kind})
+
+
+def ordinals(sequence: pa.Array[Any]) -> pa.Array[Any]:
+    """Return each record's number among those of its message, which stand together."""
+    numbers = sequence.to_numpy()
+    at = np.arange(len(numbers))
+    opens = np.append(True, numbers[1:] != numbers[:-1])[: len(numbers)]
+    first = np.maximum.accumulate(np.where(opens, at, 0))
+    return cast("pa.Array[Any]", pa.array((at - first).astype(np.uint32)))
 
 
 def services(resource: pa.Array[Any]) -> pa.Array[Any]:

@@ -6,9 +6,9 @@ from typing import Any
 from pipeline import schema
 from query.api import render, times
 from query.api.render import Json
-from query.language.fields import TEMPORALITIES
+from query.language import fields
 
-_TEMPORALITIES = {number: name for name, number in TEMPORALITIES.items()}
+TEMPORALITIES = {number: name for name, number in fields.TEMPORALITIES.items()}
 
 
 def point(row: Mapping[str, Any], sources: render.Sources) -> dict[str, Json]:
@@ -40,7 +40,7 @@ def _sum(row: Mapping[str, Any]) -> dict[str, Json]:
     if row["metric_type"] in (schema.GAUGE, schema.SUMMARY):
         return {}
     number = row["aggregation_temporality"]
-    temporality: dict[str, Json] = {"temporality": _TEMPORALITIES.get(number, "unspecified")}
+    temporality: dict[str, Json] = {"temporality": TEMPORALITIES.get(number, "unspecified")}
     monotonic: dict[str, Json] = {"monotonic": row["is_monotonic"]}
     return temporality | monotonic if row["metric_type"] == schema.SUM else temporality
 

@@ -1,10 +1,13 @@
 """The parameters of a question about records in a time range."""
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
 from multidict import MultiMapping
 
+from pipeline.signal import Signal
 from query.api import times
 from query.config import Limits
 from query.language import tree
@@ -12,8 +15,10 @@ from query.language.moment import SECOND_NS
 from query.language.parse import parse
 from query.wrong import Wrong, shown
 
-RANGE: Final = ("start", "end", "limit", "q")
-"""What a list takes."""
+TEXT_MAX: Final = 1000
+"""Characters of a name or a prefix."""
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +45,66 @@ def read(given: MultiMapping[str], limits: Limits, now_ns: int) -> Range:
     """
     Return the range that the parameters ask for.
 
-    Without `end` it ends now, without `start` it is `limits.range` long, an empty one counts as not
-    given. Raises Wrong, which names the parameter, and for `q` the place in it.
+    Raises Wrong, which names the parameter, and for `q` the place in it.
     """
-    only(given, RANGE)
-    end, start, limit = given.get("end"), given.get("start"), given.get("limit")
+    start_ns, end_ns = span(given, limits, now_ns)
+    return Range(start_ns, end_ns, limit(given, limits), parse(given.get("q", "")))
+
+
+def flag(given: MultiMapping[str], name: str) -> bool:
+    """Return whether a parameter says `true`; raises Wrong unless it is `true` or `false`."""
+    value = given.get(name) or "false"
+    if value not in ("true", "false"):
+        raise Wrong(f"{name} is true or false, not {shown(value)}", name)
+    return value == "true"
+
+
+def text(given: MultiMapping[str], name: str) -> str:
+    """Return a parameter, "" when it is not given; raises Wrong for what is no text or too long."""
+    value = given.get(name, "")
+    if len(value) > TEXT_MAX:
+        raise Wrong(f"{name} has at most {TEXT_MAX} characters, not {len(value)}", name)
+    if _SURROGATE.search(value):
+        raise Wrong(f"{name} is no UTF-8", name)
+    return value
+
+
+def choice(given: MultiMapping[str], name: str, known: Collection[str]) -> str | None:
+    """Return one of the known words, or None when it is not given; raises Wrong for any other."""
+    value = given.get(name)
+    if not value:
+        return None
+    if value not in known:
+        raise Wrong(f"{name} is one of {', '.join(known)}, not {shown(value)}", name)
+    return value
+
+
+def signal(given: MultiMapping[str], default: Signal | None = None) -> Signal | None:
+    """Return the signal that is named, or the default; raises Wrong for a name of none."""
+    value = choice(given, "signal", [one.value for one in Signal])
+    return Signal(value) if value else default
+
+
+def limit(given: MultiMapping[str], limits: Limits) -> int:
+    """Return how many rows are wanted; raises Wrong for what is beyond `limits.rows_max`."""
+    value = given.get("limit")
+    return _limit(value, limits) if value else limits.rows
+
+
+def span(given: MultiMapping[str], limits: Limits, now_ns: int) -> tuple[int, int]:
+    """
+    Return the time range in Unix nanoseconds, its end not in it; raises Wrong.
+
+    Without `end` it ends now, without `start` it is `limits.range` long, an empty one counts as not
+    given.
+    """
+    end, start = given.get("end"), given.get("start")
     end_ns = times.parse(end, "end", now_ns) if end else now_ns
     default_ns = max(0, end_ns - int(limits.range * SECOND_NS))
     start_ns = times.parse(start, "start", now_ns) if start else default_ns
     if start_ns >= end_ns:
         raise Wrong(f"start ({times.text(start_ns)}) is not before end", "start")
-    return Range(
-        start_ns,
-        end_ns,
-        _limit(limit, limits) if limit else limits.rows,
-        parse(given.get("q", "")),
-    )
+    return start_ns, end_ns
 
 
 def _limit(value: str, limits: Limits) -> int:

@@ -7,7 +7,7 @@ from query.api import render, times
 from query.api.render import Json
 from query.language.fields import SPAN_KINDS, STATUSES
 
-_KINDS: Final = {number: name for name, number in SPAN_KINDS.items()}
+KINDS: Final = {number: name for name, number in SPAN_KINDS.items()}
 _STATUSES: Final = {number: name for name, number in STATUSES.items()}
 
 
@@ -23,7 +23,7 @@ def span(row: Mapping[str, Any], sources: render.Sources) -> dict[str, Json]:
     return {
         **render.identifiers(row, "trace_id", "span_id", "parent_span_id"),
         "name": row["name"],
-        "kind": _KINDS.get(row["kind"], "unspecified"),
+        "kind": KINDS.get(row["kind"], "unspecified"),
         "start": times.text(row["time"]),
         "start_time_unix_nano": str(start_ns),
         "duration_ns": render.integer(max(0, end_ns - start_ns)),

@@ -10,6 +10,8 @@ from otlp.codec import encode, to_json
 from pipeline.signal import Signal
 from query.api import answers, render, times
 from query.api.render import Json
+from query.api.spans import span
+from query.language.fields import STATUSES
 from query.wrong import Wrong, shown
 
 _TRACE_ID: Final = re.compile(r"[0-9a-fA-F]{32}")
@@ -27,6 +29,32 @@ def summary(row: Mapping[str, Any]) -> dict[str, Json]:
         "services": row["services"],
         "root_service": row["root_service"],
         "root_name": row["root_name"],
+    }
+
+
+def whole(rows: pa.Table) -> dict[str, Json]:
+    """Return the rows of a `Trace` plan as objects, beside a summary of them."""
+    stored, sources = rows.to_pylist(), render.Sources()
+    starts = [row["start_time_unix_nano"] for row in stored]
+    ends = [row["end_time_unix_nano"] for row in stored]
+    services: dict[str, dict[str, int]] = {}
+    for row in stored:
+        counts = services.setdefault(row["service_name"], {"spans": 0, "errors": 0})
+        counts["spans"] += 1
+        counts["errors"] += row["status_code"] == STATUSES["error"]
+    roots = [row for row in stored if not any(row["parent_span_id"])]
+    root = min(roots, key=lambda row: (row["start_time_unix_nano"], row["span_id"]), default={})
+    return {
+        "trace_id": stored[0]["trace_id"].hex(),
+        "start": times.text(min(starts)),
+        "start_unix_nano": str(min(starts)),
+        "duration_ns": render.integer(max(0, max(ends) - min(starts))),
+        "span_count": len(stored),
+        "error_count": sum(counts["errors"] for counts in services.values()),
+        "services": [{"name": name, **services[name]} for name in sorted(services)],
+        "root_service": root.get("service_name", ""),
+        "root_name": root.get("name", ""),
+        "spans": [span(row, sources) for row in stored],
     }
 
 

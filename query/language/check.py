@@ -148,7 +148,7 @@ class _Checker:
         return plan.Find(plan.Column(WORDS[self.signal]), Search.PHRASE, text)
 
     def _attribute(self, name: tree.Name) -> Attributes:
-        key, level = _named(name, self.signal)
+        key, level = named(name, self.signal)
         found: Attributes = AttributeField(key, level)
         if not name.quoted and "*" in key:
             if key.count("*") > STARS_MAX:
@@ -172,7 +172,7 @@ class _Checker:
         return f"no {record} has an attribute {shown(name)}{hint}"
 
 
-def _named(name: tree.Name, signal: Signal) -> tuple[str, Level]:
+def named(name: tree.Name, signal: Signal) -> tuple[str, Level]:
     """Return the key and the level of an attribute."""
     if name.quoted:
         return name.key, _level(name.prefix, signal, name)

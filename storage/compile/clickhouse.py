@@ -2,28 +2,21 @@
 # ruff: noqa: S608 - what is put together here is our own text; values are bound
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from pipeline import schema
-from pipeline.plan import And, Column, Compare, Condition, Keys, Not, Or, Records, Trace, Traces
+from pipeline.plan import And, Column, Compare, Condition, Not, Or, Records, Trace, Traces
 from pipeline.signal import Signal
-from storage.compile.condition import Conditions, like
-from storage.compile.parameters import Parameters
+from storage.answers import PLACE
+from storage.compile import pages
+from storage.compile.condition import Conditions
+from storage.compile.parameters import Parameters, Statement, within
 from storage.fields import check
 from storage.series import SERIES_COLUMNS
 from storage.tables import AS_DOUBLE, AS_INT, POINT_TABLES
 
 _IDS_MAX: Final = 2000
 """IDs in one parameter: a server takes 128 KiB (`http_max_field_value_size`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """SQL with its parameters, which the server binds."""
-
-    sql: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 def records(plan: Records) -> Statement:
@@ -33,22 +26,25 @@ def records(plan: Records) -> Statement:
     if plan.signal is Signal.METRICS:
         return _points(plan, parameters)
     table = "spans" if plan.signal is Signal.TRACES else "logs"
-    names = ["service_name", *schema.SCHEMAS[plan.signal].names]
-    where = _where(plan.signal, plan.tenant, plan.start_ns, plan.end_ns, plan.where, parameters)
+    names = ", ".join(["service_name", *schema.SCHEMAS[plan.signal].names, *PLACE])
+    where = _where(plan.signal, plan, parameters)
+    where += "".join(f" AND {one}" for one in pages.after(plan.after, parameters))
     limit = parameters.add(plan.limit, "UInt64")
-    sql = f"SELECT {', '.join(names)} FROM {table} WHERE {where} ORDER BY time DESC LIMIT {limit}"
+    sql = f"SELECT {names} FROM {table} WHERE {where} ORDER BY {pages.ORDER} LIMIT {limit}"
     return Statement(sql, parameters.bound)
 
 
 def matching(plan: Traces) -> Statement:
-    """Return the IDs, as hex, of the traces whose newest matching span is newest."""
+    """Return the IDs, as hex, of the traces whose newest matching span is newest, and its time."""
     check(Signal.TRACES, plan.where)
     parameters = Parameters()
-    where = _where(Signal.TRACES, plan.tenant, plan.start_ns, plan.end_ns, plan.where, parameters)
+    where = _where(Signal.TRACES, plan, parameters)
+    where += "".join(f" AND {one}" for one in pages.committed(plan.within, parameters))
+    having = pages.after_trace(plan.after, parameters)
     limit = parameters.add(plan.limit, "UInt64")
     sql = (
-        f"SELECT hex(trace_id) AS id FROM spans WHERE {where} "
-        f"GROUP BY trace_id ORDER BY max(time) DESC, trace_id DESC LIMIT {limit}"
+        f"SELECT hex(trace_id) AS id, max(time) AS matched_ns FROM spans WHERE {where} "
+        f"GROUP BY trace_id{having} ORDER BY matched_ns DESC, trace_id DESC LIMIT {limit}"
     )
     return Statement(sql, parameters.bound)
 
@@ -85,29 +81,11 @@ def trace(plan: Trace) -> Statement:
     parameters = Parameters()
     who = f"tenant = {parameters.add(plan.tenant, 'String')}"
     wanted = f"{who} AND trace_id = {parameters.fixed(plan.trace_id)}"
-    names = ", ".join(["service_name", *schema.SPANS.names])
+    names = ", ".join(["service_name", *schema.SPANS.names, *PLACE])
     limit = parameters.add(plan.limit, "UInt64")
     sql = (
         f"SELECT {names} FROM spans WHERE {wanted} AND {_bounded(wanted)} "
         f"ORDER BY time, span_id LIMIT {limit}"
-    )
-    return Statement(sql, parameters.bound)
-
-
-def keys(plan: Keys) -> Statement:
-    """Return the keys of attributes with their levels and types."""
-    parameters = Parameters()
-    who = parameters.add(plan.tenant, "String")
-    signal = parameters.add(plan.signal.value, "String")
-    asked = []
-    if plan.names:
-        asked.append(f"key IN {parameters.add(list(plan.names), 'Array(String)')}")
-    asked += [f"key LIKE {parameters.add(like(one), 'String')}" for one in plan.patterns]
-    limit = parameters.add(plan.limit, "UInt64")
-    sql = (
-        "SELECT DISTINCT key, level, type FROM attribute_keys "
-        f"WHERE tenant = {who} AND signal = {signal} AND ({' OR '.join(asked) or 'true'}) "
-        f"ORDER BY key, level, type LIMIT {limit}"
     )
     return Statement(sql, parameters.bound)
 
@@ -121,24 +99,12 @@ def _bounded(wanted: str) -> str:
     return f"time >= {first} AND time <= {last}"
 
 
-def _where(
-    signal: Signal,
-    tenant: str,
-    start_ns: int,
-    end_ns: int,
-    condition: Condition | None,
-    parameters: Parameters,
-) -> str:
-    who = parameters.add(tenant, "String")
-    parts = [f"tenant = {who}", *_range(start_ns, end_ns, parameters)]
-    if condition is not None:
-        parts.append(Conditions(signal, who, parameters).sql(condition))
+def _where(signal: Signal, plan: Records | Traces, parameters: Parameters) -> str:
+    who = parameters.add(plan.tenant, "String")
+    parts = [f"tenant = {who}", *within(plan.start_ns, plan.end_ns, parameters)]
+    if plan.where is not None:
+        parts.append(Conditions(signal, who, parameters).sql(plan.where))
     return " AND ".join(parts)
-
-
-def _range(start_ns: int, end_ns: int, parameters: Parameters) -> list[str]:
-    start, end = (parameters.add(min(max(0, ns), 2**64 - 1), "UInt64") for ns in (start_ns, end_ns))
-    return [f"time >= {start}", f"time < {end}"]
 
 
 # Columns of `schema.POINTS` that only some tables have, as the others read them.
@@ -171,7 +137,10 @@ _OWN: Final[Mapping[str, frozenset[str]]] = {
     - {"bucket_counts", "explicit_bounds", "quantile_values"},
     "summary_points": frozenset({"count", "sum", "quantile_values"}),
 }
-_POINT: Final = ("sequence", "time", "time_unix_nano", "start_time_unix_nano", "flags", "exemplars")
+_POINT: Final = (
+    *("sequence", "time", "time_unix_nano", "start_time_unix_nano", "flags", "exemplars"),
+    *PLACE,
+)
 
 
 # Columns that belong to a point; every other one, and every attribute, to its series.
@@ -186,7 +155,8 @@ def _points(plan: Records, parameters: Parameters) -> Statement:
     for part in _parts(plan.where):
         (of_points if _asks_points(part) else of_series).append(conditions.sql(part))
     series = f"tenant = {who} AND {' AND '.join(of_series)}"
-    scope = [f"tenant = {who}", *_range(plan.start_ns, plan.end_ns, parameters)]
+    scope = [f"tenant = {who}", *within(plan.start_ns, plan.end_ns, parameters)]
+    scope += pages.after(plan.after, parameters)
     if len(of_series) > 1:
         scope.append(f"series_id IN (SELECT series_id FROM series WHERE {series})")
     kinds = " UNION ALL ".join(_kind(table, " AND ".join(scope)) for table in POINT_TABLES)
@@ -195,14 +165,15 @@ def _points(plan: Records, parameters: Parameters) -> Statement:
             "value_double": f"if(value_type = {AS_DOUBLE}, value_double, NULL) AS value_double",
             "value_int": f"if(value_type = {AS_INT}, value_int, NULL) AS value_int",
         }.get(name, name)
-        for name in ("service_name", *schema.POINTS.names)
+        for name in ("service_name", *schema.POINTS.names, *PLACE)
     )
     limit = parameters.add(plan.limit, "UInt64")
     shared = ", ".join(("series_id", "variant", "service_name", *SERIES_COLUMNS))
     # SEMI: a series that was written again and is not merged yet still joins each point once.
     sql = f"""SELECT {names} FROM (SELECT * FROM ({kinds}) AS points
 SEMI LEFT JOIN (SELECT {shared} FROM series WHERE {series}) AS series
-USING (series_id, variant) WHERE {" AND ".join(of_points)} ORDER BY time DESC LIMIT {limit})"""
+USING (series_id, variant) WHERE {" AND ".join(of_points)}
+ORDER BY {pages.ORDER} LIMIT {limit})"""
     return Statement(sql, parameters.bound)
 
 

@@ -28,9 +28,11 @@ from storage.compile.parameters import Parameters
 from storage.compile.texts import texts
 from storage.tables import AS_DOUBLE, AS_INT
 
-_SCOPE: Final = {"scope_name": "name", "scope_version": "version"}
-# A parsed attribute is a plain tuple: (1) key, (2) type, (3) value.
-_PARSED: Final = "JSONExtract(text, 'attributes', 'Array(Tuple(String, UInt8, String))')"
+SCOPE: Final = {"scope_name": "name", "scope_version": "version"}
+"""Columns that are derived from a scope's text, and their keys there."""
+
+PARSED: Final = "JSONExtract(text, 'attributes', 'Array(Tuple(String, UInt8, String))')"
+"""The attributes of a text in a list, each a plain tuple: (1) key, (2) type, (3) value."""
 
 
 class Conditions:
@@ -69,9 +71,9 @@ class Conditions:
         if isinstance(value, bytes):
             return f"({name} {operator} {bind.fixed(value)})"
         bound = bind.add(value, _type(value))
-        if name in _SCOPE:
+        if name in SCOPE:
             return self._texts(
-                "scope", f"JSONExtractString(text, '{_SCOPE[name]}') {operator} {bound}"
+                "scope", f"JSONExtractString(text, '{SCOPE[name]}') {operator} {bound}"
             )
         if name == "duration_ns":
             # A span that ends before it starts lasted 0.
@@ -85,8 +87,8 @@ class Conditions:
         return f"({name} {operator} {bound})"
 
     def _find(self, name: str, how: Search, text: str) -> str:
-        if name in _SCOPE:
-            column = f"JSONExtractString(text, '{_SCOPE[name]}')"
+        if name in SCOPE:
+            column = f"JSONExtractString(text, '{SCOPE[name]}')"
             return self._texts("scope", self._search(how, text).format(value=column))
         found = self._search(how, text).format(value=name)
         known = [] if how is Search.MATCH else search.words(text, whole=how is Search.PHRASE)
@@ -141,7 +143,7 @@ class Conditions:
                 arms.append(arm)
             else:
                 where = f"a.1 {key}" + test.format(type="a.2", value="a.3")
-                arms.append(self._texts(one.value, f"arrayExists(a -> {where}, {_PARSED})"))
+                arms.append(self._texts(one.value, f"arrayExists(a -> {where}, {PARSED})"))
         return "(" + " OR ".join(arms) + ")"
 
     def _texts(self, level: str, test: str) -> str:

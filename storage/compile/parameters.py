@@ -1,7 +1,16 @@
-"""Values that a statement binds."""
+"""A statement and the values that it binds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL with its parameters, which the server binds."""
+
+    sql: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Parameters:
@@ -35,3 +44,9 @@ class Positions:
         """Bind a value of a PostgreSQL type."""
         self.bound.append(value)
         return f"${len(self.bound)}::{kind}"
+
+
+def within(start_ns: int, end_ns: int, parameters: Parameters) -> list[str]:
+    """Return the conditions of a time range."""
+    start, end = (parameters.add(min(max(0, ns), 2**64 - 1), "UInt64") for ns in (start_ns, end_ns))
+    return [f"time >= {start}", f"time < {end}"]

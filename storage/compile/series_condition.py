@@ -33,7 +33,7 @@ from storage.compile.texts import texts
 from storage.timescale.elements import checksum
 from storage.timescale.text import written
 
-_SCOPE: Final = {"scope_name": "name", "scope_version": "version"}
+SCOPE: Final = {"scope_name": "name", "scope_version": "version"}
 _OF_POINTS: Final = ("flags", "time")
 _SENT: Final = ("time_unix_nano", "start_time_unix_nano")
 _PAIRS_MAX: Final = 1000
@@ -109,8 +109,8 @@ class Conditions:
         return numbers.whole(f"{alias}.{name}", operator, value, self._bind)
 
     def _of_series(self, name: str, test: str) -> str:
-        if name in _SCOPE:
-            return self._envelope("scope", f"{_SCOPE[name]} {test}")
+        if name in SCOPE:
+            return self._envelope("scope", f"{SCOPE[name]} {test}")
         return f"(s.{name} {test})"
 
     def _attribute(self, named: Attributes, operator: Operator, value: Scalar) -> str:

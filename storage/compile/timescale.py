@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pipeline import schema
-from pipeline.plan import Keys, Records
+from pipeline.plan import Place, Records
+from storage.answers import PLACE
 from storage.compile.parameters import Positions
 from storage.compile.series_condition import Conditions, Found
 from storage.timescale.text import written
@@ -24,6 +25,7 @@ class Statement:
 
 _POINT: Final = (
     "series", "sequence", "time", "time_unix_nano", "start_time_unix_nano", "flags", "exemplars",
+    *PLACE,
 )  # fmt: skip
 _NOTHING: Final = {
     "value_double": "NULL::float8",
@@ -58,6 +60,8 @@ _OWN: Final[Mapping[str, frozenset[str]]] = {
     },
     "summary_points": frozenset({"count", "sum", "quantile_values"}),
 }
+_PLACE: Final = ("time", "epoch", "partition", "sequence", "ordinal")
+_ORDER: Final = ", ".join(f"p.{name} DESC" for name in _PLACE)
 _TEXTS: Final = {"resource": "r.text", "scope": "c.text"}
 
 
@@ -74,32 +78,25 @@ def records(plan: Records, found: Found) -> Statement:
         for table in _OWN
     )
     where = [f"s.tenant = {tenant}"]
+    if plan.after is not None:
+        where.append(_after(plan.after, parameters))
     if plan.where is not None:
         where.append(Conditions(tenant, parameters, found).sql(plan.where))
-    names = ", ".join(_named(name) for name in ("service_name", *schema.POINTS.names))
+    names = ", ".join(_named(name) for name in ("service_name", *schema.POINTS.names, *PLACE))
     limit = parameters.add(plan.limit, "int8")
     sql = f"""SELECT {names} FROM ({kinds}) AS p
 JOIN series AS s ON s.id = p.series
 JOIN resources AS r ON r.id = s.resource
 JOIN scopes AS c ON c.id = s.scope
-WHERE {" AND ".join(where)} ORDER BY p.time DESC LIMIT {limit}"""
+WHERE {" AND ".join(where)} ORDER BY {_ORDER} LIMIT {limit}"""
     return Statement(sql, parameters.bound)
 
 
-def keys(plan: Keys, found: Found) -> Statement:
-    """Return the keys of attributes with their levels and types."""
-    parameters = Positions()
-    tenant = parameters.add(written(plan.tenant), "text")
-    where = f"tenant = {tenant}"
-    if plan.names or plan.patterns:
-        asked = {*plan.names, *(key for one in plan.patterns for key in found.keys[one])}
-        where += f" AND key = ANY({parameters.add([written(key) for key in asked], 'text[]')})"
-    limit = parameters.add(plan.limit, "int8")
-    sql = (
-        f"SELECT DISTINCT key, level, type FROM attribute_keys WHERE {where} "
-        f"ORDER BY key, level, type LIMIT {limit}"
-    )
-    return Statement(sql, parameters.bound)
+def _after(place: Place, parameters: Positions) -> str:
+    """Return the condition of points that come after a place."""
+    own = (place.time_ns, place.epoch, place.partition, place.sequence, place.ordinal)
+    bound = ", ".join(parameters.add(min(number, _LATEST), "int8") for number in own)
+    return f"({', '.join(f'p.{name}' for name in _PLACE)}) < ({bound})"
 
 
 def _own(table: str) -> list[str]:

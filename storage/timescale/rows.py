@@ -26,6 +26,7 @@ from storage.timescale.seen import Numbers
 # fmt: off
 _POINT: Final = (
     "series", "time", "time_unix_nano", "start_time_unix_nano", "sequence", "flags",
+    "epoch", "partition", "ordinal",
 )
 _PLAIN: Final[Mapping[str, Sequence[str]]] = {
     "number_points": (),
@@ -92,6 +93,8 @@ def _points(table: str, columns: dict[str, Any], oids: Oids) -> Block:
         for value, kind in (("value_double", AS_DOUBLE), ("value_int", AS_INT)):
             there = pc.equal(columns["value_type"], pa.scalar(kind, pa.uint8()))
             columns[value] = pc.if_else(there, columns[value], pa.scalar(None, columns[value].type))
+    for name in ("epoch", "ordinal"):  # counted up from small numbers
+        columns[name] = pc.cast(columns[name], pa.int32())
     plain = (*_POINT, *_PLAIN[table])
     fields: dict[str, Fields] = {
         **{name: binary.nullable(columns[name]) for name in _NULLABLE[table]},

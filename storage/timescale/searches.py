@@ -27,15 +27,13 @@ from pipeline.plan import (
     Or,
     Search,
 )
-from storage.compile.series_condition import Found
+from storage.compile.series_condition import SCOPE, Found
+from storage.compile.series_lists import TABLES
 from storage.timescale.server import Connection
 from storage.timescale.text import meant, written
 
 TEXTS_MAX: Final = 200_000
 """Distinct texts that one search looks at."""
-
-_SCOPE: Final = {"scope_name": "name", "scope_version": "version"}
-_TABLES: Final = {Level.RECORD: "series", Level.RESOURCE: "resources", Level.SCOPE: "scopes"}
 
 
 async def look_up(
@@ -82,15 +80,15 @@ async def _candidates(
 ) -> list[str]:
     if isinstance(leaf.field, Column):
         name = leaf.field.name
-        table = "scopes" if name in _SCOPE else "series"
-        column = _SCOPE.get(name, name)
+        table = "scopes" if name in SCOPE else "series"
+        column = SCOPE.get(name, name)
         sql = f"SELECT DISTINCT {column} FROM {table} WHERE tenant = $1"  # noqa: S608
         return await _texts(connection, sql, written(tenant))
     field = leaf.field
     wanted = [field.key] if isinstance(field, AttributeField) else keys[field.pattern]
-    levels = _TABLES if field.level is Level.ANY else (field.level,)
+    levels = TABLES if field.level is Level.ANY else (field.level,)
     sql = " UNION ".join(
-        f"SELECT a.value FROM {_TABLES[level]} AS t, unnest(t.attributes) AS a "  # noqa: S608
+        f"SELECT a.value FROM {TABLES[level]} AS t, unnest(t.attributes) AS a "  # noqa: S608
         "WHERE t.tenant = $1 AND a.key = ANY($2::text[])"
         for level in levels
     )

@@ -1,25 +1,23 @@
 """TimescaleDB, or plain PostgreSQL, as a store of points."""
 
-import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 import structlog
 
 from pipeline.errors import Rejected
-from pipeline.plan import Keys, Plan, Records, Trace, Traces
-from pipeline.ports import Commit, Group, Recovery
+from pipeline.plan import Plan
+from pipeline.ports import Commit, Cost, Group, Recovery
 from pipeline.signal import Signal
-from storage.answers import KEYS, RECORDS
-from storage.compile import timescale as compiled
 from storage.config import StorageConfig
-from storage.fields import check
-from storage.timescale import answers, migrate, searches
+from storage.timescale import migrate
 from storage.timescale.committer import Committer
 from storage.timescale.migrate import Abilities
-from storage.timescale.server import Connection, Pool, Server
+from storage.timescale.reader import Reader
+from storage.timescale.server import Pool, Server
 from storage.timescale.upkeep import Upkeep
 from storage.timescale.verdicts import asking, opening, writing
 
@@ -44,6 +42,7 @@ class Timescale:
         self._writing = Pool(server, metrics.writers, metrics.write_time_max, _WAIT_S)
         self._reading = Pool(server, config.readers, config.query_time_max, _WAIT_S)
         self._tidying = Pool(server, 1, _UPKEEP_S, _UPKEEP_S)
+        self._reader = Reader(self._reading)
         self._upkeep: Upkeep | None = None
 
     async def recover(self, signal: Signal, partition: int) -> Recovery:
@@ -65,22 +64,18 @@ class Timescale:
                 self._writing, group, recovery
             )
 
-    async def run(self, plan: Plan) -> AsyncGenerator[pa.RecordBatch, None]:
+    async def run(
+        self, plan: Plan, cost: Cost | None = None
+    ) -> AsyncGenerator[pa.RecordBatch, None]:
         """Answer a plan; see `pipeline.ports.QueryBackend`."""
-        match plan:
-            case Records(signal=Signal.METRICS):
-                check(plan.signal, plan.where)
-                columns = RECORDS[plan.signal]
-            case Keys(signal=Signal.METRICS):
-                columns = KEYS
-            case _:
-                other = Signal.TRACES if isinstance(plan, Trace | Traces) else plan.signal
-                raise Rejected(f"PostgreSQL has points, and no {other}")
+        began_ns = time.monotonic_ns()
         with asking():
-            async with self._reading.transaction(readonly=True) as connection:
-                rows = await _fetch(connection, plan)
-        table = await asyncio.to_thread(answers.table, rows, columns)
-        for batch in table.combine_chunks().to_batches() or [_empty(columns)]:
+            table = await self._reader.answer(plan)
+        if cost is not None:
+            cost.engine_ns += time.monotonic_ns() - began_ns
+            cost.rows += table.num_rows
+            cost.bytes += table.nbytes
+        for batch in table.combine_chunks().to_batches() or [_empty(table.schema)]:
             yield batch
 
     def _committer(self, signal: Signal, partition: int) -> Committer:
@@ -145,18 +140,6 @@ async def open_timescale(server: Server, config: StorageConfig) -> AsyncIterator
         yield store
     finally:
         await store.close()
-
-
-async def _fetch(connection: Connection, plan: Records | Keys) -> Sequence[Any]:
-    """Look up what has to be known first, then ask, both in one transaction."""
-    if isinstance(plan, Records):
-        found = await searches.look_up(connection, plan.tenant, plan.where)
-        statement = compiled.records(plan, found)
-    else:
-        found = await searches.look_up(connection, plan.tenant, None, plan.patterns)
-        statement = compiled.keys(plan, found)
-    rows: Sequence[Any] = await connection.fetch(statement.sql, *statement.parameters)
-    return rows
 
 
 def _empty(columns: pa.Schema) -> pa.RecordBatch:

@@ -3,6 +3,7 @@
 import asyncio
 from random import Random
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,6 +26,7 @@ from pipeline.plan import (
     Search,
     Trace,
 )
+from pipeline.ports import Cost
 from pipeline.signal import Signal
 from storage.fields import COLUMNS, Kind
 from tests.support.otlp_strategies import LAWS, Case, Sender
@@ -369,6 +371,50 @@ def test_keys_are_the_same_everywhere(both, signal, names, patterns):
     assert both.answers(Keys(signal, "nobody", names, patterns, 9))[1].num_rows == 0
 
 
+@of(Signal.METRICS)
+@pytest.mark.parametrize("prefix", ["", "a", "k", "\x00", "no"])
+def test_lists_of_series_are_the_same_everywhere(both, prefix):
+    places = (
+        *map(Column, ("metric_name", "metric_unit", "service_name", "scope_name")),
+        *(AttributeField(key, level) for key in KEYS[:2] for level in Level),
+    )
+    asked: list[plan.Plan] = [
+        plan.Metrics("a", prefix, 50),
+        plan.Metrics("a", prefix, 2),
+        plan.Heads(Signal.METRICS, "a", 9),
+        plan.Services("a", Signal.METRICS, prefix, 50),
+        *(plan.Values(Signal.METRICS, "a", one, prefix, 0, 2**63, 10, 100) for one in places),
+        *(Keys(Signal.METRICS, "a", (), (), 99, level, prefix) for level in Level),
+    ]
+    for one in asked:
+        memory, engine = both.answers(one)
+        assert memory.schema.equals(engine.schema)
+        assert memory.to_pylist() == engine.to_pylist(), one
+
+
+@each
+def test_pages_follow_each_other_without_a_gap(both, signal):
+    memory, _ = both.answers(everything(signal, "a"))
+    for store in both.stores:
+        seen, after = [], None
+        while True:
+            page = both.runner.run(ask(store, everything(signal, "a", limit=37, after=after)))
+            seen.append(page)
+            if len(page) < 37:
+                break
+            last = page.slice(36).to_pylist()[0]
+            names = ("time", "epoch", "partition", "sequence", "ordinal")
+            after = plan.Place(*(last[name] for name in names))
+        assert places(pa.concat_tables(seen)) == places(memory)
+
+
+@each
+def test_a_question_is_explained_without_running_it(both, signal):
+    _, engine = both.answers(plan.Explain(everything(signal, "a")))
+
+    assert "LIMIT" in engine["sql"][0].as_py()
+
+
 @each
 @pytest.mark.parametrize("limit", [1, 7])
 def test_a_limit_keeps_the_newest(both, signal, limit):
@@ -442,23 +488,24 @@ def test_what_cannot_be_answered_is_refused(both, signal, field, value):
                 both.runner.run(ask(store, one))
 
 
+NEVER = 2**62
 LONG = """SELECT count() FROM system.processes WHERE query LIKE '%numbers(1000000000000)%'
 AND query NOT LIKE '%system.processes%'"""
 
 
 @pytest.fixture(params=["chdb", "server"])
 async def chdb(request):
-    async with rig(request.param) as one:
+    async with rig(request.param, query_rows_max=NEVER) as one:
         await write(one.store, group(Signal.LOGS, messages(Signal.LOGS, (1,), ("a",))))
         yield one
 
 
 async def forever(store):
     from storage.answers import RECORDS
-    from storage.compile.clickhouse import Statement
+    from storage.compile.parameters import Statement
 
     sql = "SELECT sum(sipHash64(number)) FROM numbers(1000000000000)"
-    await store._ask(Statement(sql), RECORDS[Signal.LOGS])
+    await store._scans.ask(Statement(sql), RECORDS[Signal.LOGS], "a", Cost())
 
 
 async def count(one, wanted):
@@ -483,8 +530,11 @@ async def test_a_cancelled_question_ends_in_the_engine_and_others_go_on(chdb):
 
 @pytest.mark.parametrize("kind", ["chdb", "server"])
 async def test_a_question_that_breaks_a_limit_says_so(kind):
-    async with rig(kind, query_time_max=0.2, query_memory_bytes_max=20_000_000) as one:
-        with pytest.raises(Rejected, match="it took too long"):
+    limits = {"query_memory_bytes_max": 20_000_000, "query_rows_max": NEVER}
+    async with rig(kind, query_time_max=0.2, **limits) as one:
+        with pytest.raises(
+            Rejected, match=r"it took too long, more than 0\.2 s \(storage\.query_t"
+        ):
             await forever(one.store)
         big = [(n, "a", message(Signal.LOGS, n, "x" * 1_000_000)) for n in range(1, 40)]
         await write(one.store, group(Signal.LOGS, big))

@@ -11,10 +11,12 @@ import pyarrow as pa
 
 from pipeline import envelope, plan, schema, value
 from pipeline.signal import Signal
+from storage import answers, survey
 from storage.answers import KEYS
 from storage.evaluate import keys, matches
 
 SERVICE = pa.field("service_name", schema.TEXT)
+PLACE = [answers.RECORDS[Signal.LOGS].field(name) for name in answers.PLACE]
 _SUMMARY: dict[str, pa.DataType] = {
     "trace_id": schema.TRACE_ID,
     "start_ns": pa.uint64(),
@@ -24,6 +26,7 @@ _SUMMARY: dict[str, pa.DataType] = {
     "services": pa.list_(pa.utf8()),
     "root_service": pa.utf8(),
     "root_name": pa.utf8(),
+    "matched_ns": pa.uint64(),
 }
 TRACES = pa.schema(_SUMMARY)
 Row = dict[str, Any]
@@ -47,6 +50,9 @@ def row(signal: Signal, service: str, **columns: Any) -> Row:
     own = attributes(columns.pop("attributes", {}))
     return {
         **blank,
+        "epoch": 1,
+        "partition": 0,
+        "ordinal": 0,
         "service_name": service,
         "resource": envelope.Resource(attributes(resource)).text(),
         "scope": scope.text(),
@@ -86,10 +92,13 @@ class SampleRows:
         self.closed = 0
         self.keys_asked = 0
 
-    async def run(self, asked: plan.Plan) -> AsyncGenerator[pa.RecordBatch, None]:
+    async def run(self, asked: plan.Plan, cost: Any = None) -> AsyncGenerator[pa.RecordBatch, None]:
         if isinstance(asked, plan.Keys):
             self.keys_asked += 1
             yield self._keys(asked)
+            return
+        if isinstance(asked, plan.Heads):
+            yield pa.RecordBatch.from_pylist([], schema=answers.HEADS)
             return
         self.plans.append(asked)
         try:
@@ -107,11 +116,15 @@ class SampleRows:
     def _answer(self, asked: plan.Plan) -> pa.RecordBatch:
         match asked:
             case plan.Records(signal=signal):
-                found = sorted(self._matching(signal, asked), key=_time, reverse=True)
-                columns = schema.SCHEMAS[signal].append(SERVICE)
+                found = sorted(self._matching(signal, asked), key=survey.place, reverse=True)
+                if asked.after is not None:
+                    found = [one for one in found if survey.place(one) < asked.after]
+                columns = pa.schema([*schema.SCHEMAS[signal], SERVICE, *PLACE])
             case plan.Traces():
-                ids = {found["trace_id"] for found in self._matching(Signal.TRACES, asked)}
-                found = sorted(self._summaries(ids), key=lambda one: -one["start_ns"])
+                matched: dict[bytes, int] = {}
+                for one in self._matching(Signal.TRACES, asked):
+                    matched[one["trace_id"]] = max(matched.get(one["trace_id"], 0), one["time"])
+                found = sorted(self._summaries(matched), key=lambda one: -one["start_ns"])
                 columns = TRACES
             case plan.Trace(trace_id=trace_id):
                 spans = self.rows[Signal.TRACES]
@@ -127,11 +140,11 @@ class SampleRows:
             and (asked.where is None or matches(asked.where, one))
         ]
 
-    def _summaries(self, ids: set[bytes]) -> Iterable[Row]:
+    def _summaries(self, matched: Mapping[bytes, int]) -> Iterable[Row]:
         spans = sorted(self.rows[Signal.TRACES], key=lambda one: (one["trace_id"], one["time"]))
         for trace_id, of_trace in groupby(spans, key=lambda one: one["trace_id"]):
-            if trace_id in ids:
-                yield _summary(trace_id, list(of_trace))
+            if trace_id in matched:
+                yield _summary(trace_id, list(of_trace)) | {"matched_ns": matched[trace_id]}
 
 
 def _summary(trace_id: bytes, spans: list[Row]) -> Row:

@@ -3,4 +3,4 @@
 -- p2: 172800000000000
 -- p3: 'api'
 -- p4: 100
-SELECT service_name, sequence, time, resource, scope, trace_id, span_id, parent_span_id, trace_state, flags, name, kind, start_time_unix_nano, end_time_unix_nano, attributes, dropped_attributes_count, events, dropped_events_count, links, dropped_links_count, status_code, status_message FROM spans WHERE tenant = {p0:String} AND time >= {p1:UInt64} AND time < {p2:UInt64} AND (service_name = {p3:String}) ORDER BY time DESC LIMIT {p4:UInt64}
+SELECT service_name, sequence, time, resource, scope, trace_id, span_id, parent_span_id, trace_state, flags, name, kind, start_time_unix_nano, end_time_unix_nano, attributes, dropped_attributes_count, events, dropped_events_count, links, dropped_links_count, status_code, status_message, epoch, partition, ordinal FROM spans WHERE tenant = {p0:String} AND time >= {p1:UInt64} AND time < {p2:UInt64} AND (service_name = {p3:String}) ORDER BY time DESC, epoch DESC, partition DESC, sequence DESC, ordinal DESC LIMIT {p4:UInt64}

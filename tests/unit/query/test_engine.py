@@ -69,7 +69,7 @@ class Stuck(SampleRows):
         super().__init__()
         self.started = asyncio.Event()
 
-    async def run(self, asked):
+    async def run(self, asked, cost=None):
         self.plans.append(asked)
         self.started.set()
         try:

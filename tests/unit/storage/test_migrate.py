@@ -132,7 +132,7 @@ async def test_every_column_of_the_schema_is_stored(empty, signal):
         assert set(SERIES_COLUMNS) <= stored["series"]
         assert not whole & set(SERIES_COLUMNS) - {"tenant"}
         whole |= set(SERIES_COLUMNS)
-    own = {"tenant", "service_name", "epoch", "partition", "keep_for_s"}
+    own = {"tenant", "service_name", "epoch", "partition", "ordinal", "keep_for_s"}
     own |= {"series_id", "variant", "value_type"} if signal is Signal.METRICS else set()
     assert whole == set(SCHEMAS[signal].names) | (own & whole)
     for table in tables:

@@ -8,6 +8,7 @@ from pipeline.errors import Setup
 from pipeline.schema import POINTS
 from pipeline.signal import Signal
 from storage import StorageConfig, open_store, pending
+from storage.answers import PLACE
 from storage.config import MetricsConfig
 from storage.series import SERIES_COLUMNS
 from storage.tables import RECORD_TABLES
@@ -122,7 +123,7 @@ async def test_every_column_of_the_schema_is_stored(empty):
 
     assert set(SERIES_COLUMNS) <= stored["series"]
     assert not whole & set(SERIES_COLUMNS)
-    assert whole | set(SERIES_COLUMNS) == {*POINTS.names, "series"}
+    assert whole | set(SERIES_COLUMNS) == {*POINTS.names, *PLACE, "series"}
 
 
 async def test_who_may_not_create_schemas_may_be_given_one():

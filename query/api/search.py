@@ -1,0 +1,159 @@
+"""Search: logs, traces and metrics in a time range, page by page, the newest first."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import pyarrow as pa
+from aiohttp import hdrs, web
+
+from pipeline.plan import Head, Heads, Place, Records, TracePlace, Traces
+from pipeline.signal import Signal
+from query.api import answers, cursor, logs, metrics, parameters, render, times, traces
+from query.api.cursor import Cursor
+from query.api.desk import Asked, Desk
+from query.api.parameters import Range
+from query.api.render import Json
+from query.engine import Answer
+from query.language.check import Checked
+
+ARROW: Final = "application/vnd.apache.arrow.stream"
+"""A list as an Arrow IPC stream, for who accepts that: the columns of `pipeline/schema.py`."""
+
+TAKES: Final = ("start", "end", "limit", "q", "cursor", "explain")
+
+Row = Callable[[Mapping[str, Any], render.Sources], dict[str, Json]]
+
+
+class SearchApi:
+    """
+    The handlers.
+
+    A list takes `start`, `end`, `limit` and `q`, and answers the newest first, with the bounds that
+    were used: `{"logs": […], "start", "end", "limit", "truncated", "cursor", "cost"}`, and
+    `warnings`, a list of sentences, when something in `q` is no mistake but hardly what was meant.
+    With `cursor`, and the same `q`, it goes on where that answer ended, in its time range.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def logs(self, request: web.Request) -> web.Response:
+        """Answer log records."""
+        return await self._list(request, Signal.LOGS, logs.log)
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """Answer metric points, one entry each."""
+        return await self._list(request, Signal.METRICS, metrics.point)
+
+    async def traces(self, request: web.Request) -> web.Response:
+        """Answer a summary of each trace of which a span matches."""
+        return await self._list(request, Signal.TRACES, lambda row, _: traces.summary(row))
+
+    async def _list(self, request: web.Request, signal: Signal, row: Row) -> web.Response:
+        asked = self._desk.open(request, TAKES)
+        given = request.query
+        text = given.get("cursor")
+        page = Cursor.read(text, signal, given.get("q", "")) if text else None
+        wanted = _range(asked, page, self._desk)
+        now_ns = page.now_ns if page else asked.now_ns
+        engine = self._desk.engine
+        checked = await engine.check(wanted.query, signal, asked.tenant, now_ns)
+        heads = await self._heads(asked, signal, page)
+        plan = _plan(signal, asked.tenant, wanted, checked, page, heads)
+        if asked.explain:
+            return await self._desk.explain(asked, plan)
+        answer = await engine.run(plan, asked.cost)
+        following = _following(signal, asked, wanted, answer, now_ns, heads)
+        if ARROW in request.headers.get(hdrs.ACCEPT, ""):
+            return await _arrow(asked, answer, following)
+
+        def write() -> bytes:
+            sources = render.Sources()
+            rows: list[Json] = [row(stored, sources) for stored in answer.rows.to_pylist()]
+            used = _used(wanted, checked, answer)
+            return answers.encode(
+                {
+                    signal.value: rows,
+                    **used,
+                    "cursor": following or None,
+                    "cost": asked.spent(),
+                }
+            )
+
+        # Thousands of rows take long enough to hold up every other request.
+        return answers.respond(await asyncio.to_thread(write))
+
+    async def _heads(self, asked: Asked, signal: Signal, page: Cursor | None) -> tuple[Head, ...]:
+        """Return up to where traces are looked at: without, spans that come would move them."""
+        if page is not None or signal is not Signal.TRACES or asked.explain:
+            return page.heads if page else ()
+        plan = Heads(signal, asked.tenant, cursor.HEADS_MAX)
+        rows = (await self._desk.engine.run(plan, asked.cost)).rows.to_pylist()
+        return tuple(Head(row["partition"], row["epoch"], row["sequence"]) for row in rows)
+
+
+def _range(asked: Asked, page: Cursor | None, desk: Desk) -> Range:
+    wanted = parameters.read(asked.request.query, desk.engine.limits, asked.now_ns)
+    if page is None:
+        return wanted
+    return Range(page.start_ns, page.end_ns, wanted.limit, wanted.query)
+
+
+def _plan(
+    signal: Signal,
+    tenant: str,
+    wanted: Range,
+    checked: Checked,
+    page: Cursor | None,
+    heads: tuple[Head, ...],
+) -> Records | Traces:
+    within = tenant, wanted.start_ns, wanted.end_ns, checked.where, wanted.limit
+    place = page.place if page else None
+    if signal is Signal.TRACES:
+        return Traces(*within, place if isinstance(place, TracePlace) else None, heads)
+    return Records(signal, *within, place if isinstance(place, Place) else None)
+
+
+def _following(
+    signal: Signal,
+    asked: Asked,
+    wanted: Range,
+    answer: Answer,
+    now_ns: int,
+    heads: tuple[Head, ...],
+) -> str:
+    """Return the cursor of what comes next; "" when nothing does."""
+    if not answer.truncated:
+        return ""
+    of_traces = signal is Signal.TRACES
+    place = cursor.last_trace(answer.rows) if of_traces else cursor.last_record(answer.rows)
+    digest = cursor.digest(asked.request.query.get("q", ""))
+    return Cursor(signal, digest, now_ns, wanted.start_ns, wanted.end_ns, place, heads).text()
+
+
+def _used(wanted: Range, checked: Checked, answer: Answer) -> dict[str, Json]:
+    warnings: list[Json] = list(checked.warnings)
+    return {
+        "start": times.text(wanted.start_ns),
+        "end": times.text(wanted.end_ns),
+        "limit": wanted.limit,
+        "truncated": answer.truncated,
+        **({"warnings": warnings} if warnings else {}),
+    }
+
+
+async def _arrow(asked: Asked, answer: Answer, following: str) -> web.Response:
+    # What makes a place is the cursor's.
+    hidden = {"epoch", "partition", "ordinal", "matched_ns"}
+    rows = answer.rows.select([name for name in answer.rows.column_names if name not in hidden])
+
+    def write() -> bytes:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, rows.schema) as writer:
+            writer.write_table(rows)
+        return sink.getvalue().to_pybytes()
+
+    body = await asyncio.to_thread(write)
+    headers = asked.headers(truncated=answer.truncated, cursor=following)
+    return web.Response(body=body, headers=headers, content_type=ARROW)

@@ -1,0 +1,74 @@
+"""Answers plans about points: what has to be known first, then one statement."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.errors import Rejected
+from pipeline.plan import Explain, Heads, Keys, Metrics, Plan, Question, Records, Services, Values
+from pipeline.signal import Signal
+from storage import answers as columns
+from storage.compile import series_lists as lists
+from storage.compile import timescale as compiled
+from storage.compile.timescale import Statement
+from storage.fields import check
+from storage.timescale import answers, searches
+from storage.timescale.server import Connection, Pool
+
+
+class Reader:
+    """Asks through the connections of a pool; raises verdicts and the driver's errors."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def answer(self, plan: Plan) -> pa.Table:
+        """Return the answer of a plan."""
+        async with self._pool.transaction(readonly=True) as connection:
+            if isinstance(plan, Explain):
+                return await _explain(connection, plan)
+            statement, found = await _statement(connection, plan)
+            rows: Sequence[Any] = await connection.fetch(statement.sql, *statement.parameters)
+        return await asyncio.to_thread(answers.table, rows, found)
+
+
+async def _statement(connection: Connection, plan: Question) -> tuple[Statement, pa.Schema]:
+    """Return the statement that answers a plan, and the columns of its answer."""
+    match plan:
+        case Records(signal=Signal.METRICS):
+            check(plan.signal, plan.where)
+            found = await searches.look_up(connection, plan.tenant, plan.where)
+            return compiled.records(plan, found), columns.RECORDS[plan.signal]
+        case Keys(signal=Signal.METRICS):
+            found = await searches.look_up(connection, plan.tenant, None, plan.patterns)
+            known = [key for one in plan.patterns for key in found.keys[one]]
+            return lists.keys(plan, known), columns.KEYS
+        case Values(signal=Signal.METRICS):
+            return lists.values(plan), columns.VALUES
+        case Heads(signal=Signal.METRICS):
+            return lists.heads(plan), columns.HEADS
+        case Services(signal=Signal.METRICS | None):
+            return lists.services(plan), columns.SERVICES
+        case Metrics():
+            return lists.metrics(plan), columns.METRICS
+        case _:
+            raise Rejected(f"PostgreSQL has points, and no {_asked(plan)}")
+
+
+def _asked(plan: Question) -> str:
+    signal = getattr(plan, "signal", None) or Signal.TRACES
+    return str(signal)
+
+
+async def _explain(connection: Connection, plan: Explain) -> pa.Table:
+    statement, _ = await _statement(connection, plan.of)
+    lines = await connection.fetch(f"EXPLAIN {statement.sql}", *statement.parameters)
+    row = {
+        "sql": "\n".join((statement.sql, "", *(f"-- {line[0]}" for line in lines))),
+        "parameters": json.dumps(list(statement.parameters), default=str),
+        "indexes": [],
+    }
+    return pa.Table.from_pylist([row], schema=columns.EXPLAINED)
