@@ -9,13 +9,15 @@ from pipeline.plan import Condition
 from pipeline.processors.arrays import Mask
 from pipeline.processors.condition import Rows
 from pipeline.signal import Signal
-from query.language.check import check
+from query.language.check import check, record_by_record
 from query.language.parse import parse
 
 
 def condition(text: str, signal: Signal) -> Condition:
     """Return the condition that a text is; raises Rejected for a wrong or an empty one."""
-    found = check(parse(text), signal).where
+    query = parse(text)
+    record_by_record(query, signal)
+    found = check(query, signal).where
     if found is None:
         raise Rejected("must not be empty: every record would meet it")
     return found

@@ -6,160 +6,35 @@ it cannot answer exactly.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
+from pipeline.condition import And as And
+from pipeline.condition import Compare as Compare
+from pipeline.condition import Condition as Condition
+from pipeline.condition import Exists as Exists
+from pipeline.condition import Find as Find
+from pipeline.condition import Not as Not
+from pipeline.condition import OneOf as OneOf
+from pipeline.condition import Operator as Operator
+from pipeline.condition import Or as Or
+from pipeline.condition import Path as Path
+from pipeline.condition import Relation as Relation
+from pipeline.condition import Search as Search
+from pipeline.field import AttributeField as AttributeField
+from pipeline.field import AttributeKeys as AttributeKeys
+from pipeline.field import Attributes as Attributes
+from pipeline.field import Column as Column
+from pipeline.field import Field as Field
+from pipeline.field import Level as Level
+from pipeline.field import Scalar as Scalar
+from pipeline.lists import Dependencies as Dependencies
+from pipeline.lists import Heads as Heads
+from pipeline.lists import Keys as Keys
+from pipeline.lists import Metrics as Metrics
+from pipeline.lists import Operations as Operations
+from pipeline.lists import Services as Services
+from pipeline.lists import Values as Values
 from pipeline.signal import Signal
-
-
-class Level(StrEnum):
-    """Where an attribute stands; `ANY` is record, resource and scope."""
-
-    ANY = "any"
-    RESOURCE = "resource"
-    SCOPE = "scope"
-    RECORD = "record"
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """
-    A column of `schema.SCHEMAS[signal]`, or one that is derived.
-
-    Derived: `service_name` (text of the resource's `service.name`, else empty), `scope_name`,
-    `scope_version`; of spans `duration_ns` (0 where the end is before the start); of points `value`
-    (whichever is set; where none is, no comparison holds).
-    """
-
-    name: str
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@dataclass(frozen=True, slots=True)
-class AttributeField:
-    """An attribute by key, at one level or at any."""
-
-    key: str
-    level: Level = Level.ANY
-
-
-@dataclass(frozen=True, slots=True)
-class AttributeKeys:
-    """
-    All attributes whose keys a pattern fits, as if they were one attribute with all their values.
-
-    `*` in the pattern stands for any characters, also none; all else for itself. The whole key has
-    to fit, in its own case.
-    """
-
-    pattern: str
-    level: Level = Level.ANY
-
-
-Attributes: TypeAlias = AttributeField | AttributeKeys
-Field: TypeAlias = Column | Attributes
-Scalar: TypeAlias = str | int | float | bool | bytes
-
-
-class Operator(StrEnum):
-    """How a field is compared with a value."""
-
-    EQUAL = "="
-    NOT_EQUAL = "!="
-    LESS = "<"
-    LESS_OR_EQUAL = "<="
-    GREATER = ">"
-    GREATER_OR_EQUAL = ">="
-
-
-@dataclass(frozen=True, slots=True)
-class Compare:
-    """
-    A comparison of a field with a value.
-
-    With a string, the value's text form is compared; with a number or a bool the value is compared
-    as such, and values of other types do not match. An attribute's comparison holds when it does
-    for one of the values that its key has at the level (at any: at all of them); `!=` when there
-    is a value and `=` does not hold. So a record without the attribute matches no comparison, `!=`
-    included. Nothing is null: `Not` is exact.
-
-    A time is compared as whole Unix nanoseconds, an ID as its bytes.
-    """
-
-    field: Field
-    operator: Operator
-    value: Scalar
-
-
-@dataclass(frozen=True, slots=True)
-class OneOf:
-    """`=` holds between the attribute and at least one of the values; of no values it is false."""
-
-    field: Attributes
-    values: tuple[Scalar, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Exists:
-    """There is an attribute of that key at the level, whatever its value."""
-
-    field: Attributes
-
-
-class Search(StrEnum):
-    """
-    What is looked for in a text; `pipeline/search.py` gives each as one pattern for every engine.
-
-    `CONTAINS`: the characters stand anywhere in it. `PHRASE`: they do, and no word is cut at either
-    end of them; a word is a run of ASCII letters, ASCII digits and characters beyond ASCII. Both in
-    any case: a letter matches its own upper and lower case, ASCII letters nothing beyond ASCII.
-
-    `MATCH`: a regular expression matches somewhere in it (RE2 syntax, case-sensitive; `^` and `$`
-    are the ends of the text, `.` is any character, a newline included).
-    """
-
-    CONTAINS = "contains"
-    PHRASE = "phrase"
-    MATCH = "=~"
-
-
-@dataclass(frozen=True, slots=True)
-class Find:
-    """
-    A search in a column that holds text, or in the text form of an attribute's values.
-
-    An attribute's holds when it does for one of the values, as in `Compare`. `text` is not empty
-    and has at most `search.TEXT_MAX` characters.
-    """
-
-    field: Field
-    how: Search
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class And:
-    """All of the parts hold."""
-
-    parts: tuple["Condition", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Or:
-    """At least one of the parts holds."""
-
-    parts: tuple["Condition", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """The part does not hold."""
-
-    part: "Condition"
-
-
-Condition: TypeAlias = Compare | OneOf | Exists | Find | And | Or | Not
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -212,15 +87,20 @@ class Head:
 @dataclass(frozen=True, slots=True)
 class Traces:
     """
-    The newest traces of which a span matches, one row each, or those that come after one.
+    The newest traces of which a span matches, or that match as a `whole`, one row each.
 
-    Which are the newest, their places say. Columns: trace_id binary(16), start_ns u64, end_ns u64
-    (smallest start, largest end of the trace's spans), span_count u64, error_count u64, services
-    list<utf8> (sorted), root_service utf8, root_name utf8 (of the earliest span without a parent;
-    empty when there is none), matched_ns u64, ordered by start_ns, newest first.
+    `whole` comes instead of `where`. Its parts are `Path`, whose spans lie in the time range, and
+    comparisons of columns of all the trace's spans: span_count, error_count, service_count,
+    duration_ns, root_service, root_name (the last two as texts). What might match are traces that
+    have a span in the time range; of these the `candidates_max` newest are examined. When there are
+    more, the answer's schema has the metadata `CUT`.
 
-    `within` leaves out the matches that were committed later, so that no trace changes its place
-    from one answer to the next; without, all count.
+    Columns: trace_id binary(16), start_ns u64, end_ns u64 (smallest start, largest end of the
+    trace's spans), span_count u64, error_count u64, services list<utf8> (sorted), root_service
+    utf8, root_name utf8 (of the earliest span without a parent; empty when there is none),
+    matched_ns u64, ordered by start_ns, newest first. Which are the newest, their places say; with
+    `after`, they are those that come after one. `within` leaves out the matches that were committed
+    later, so that no trace changes its place from one answer to the next; without, all count.
     """
 
     tenant: str
@@ -228,17 +108,10 @@ class Traces:
     end_ns: int
     where: Condition | None
     limit: int
+    whole: Condition | None = None
+    candidates_max: int = 0
     after: TracePlace | None = None
     within: tuple[Head, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Heads:
-    """How far each log of a signal is committed: partition u16, epoch u32, sequence u64."""
-
-    signal: Signal
-    tenant: str
-    limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,104 +123,203 @@ class Trace:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Kind(StrEnum):
     """
-    The keys that attributes of a signal's records, resources and scopes have, with their types.
+    What a column of a table holds; each may be null, which no comparison holds for.
 
-    Columns: key utf8, level utf8 (a `Level`, never `ANY`), type u8 (`pipeline/value.py`); distinct,
-    ordered by all three. `patterns` are as in `AttributeKeys`, `names` keys as they are; without
-    either, all keys are meant, of the level and with the prefix in any case. Keys of records that
-    expired may be among them.
+    `ANY` is the text of a value whose type only its record knows, an attribute's or an extracted
+    one: with a number what reads as a number is compared, and it sorts before other texts.
+    Durations and times are nanoseconds, an ID bytes, which the answer has as hex.
+    """
+
+    TEXT = "text"
+    ANY = "any"
+    INTEGER = "integer"
+    NUMBER = "number"
+    DURATION = "duration"
+    TIME = "time"
+    FLAG = "bool"
+    ID = "id"
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """
+    The text that stands for a column's value; null where it is none of them.
+
+    Where the column is 0 and there is `unset`, its label instead.
+    """
+
+    column: Column
+    labels: tuple[tuple[int | str, str], ...]
+    unset: "Labels | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """Whether a record meets a condition, as a bool."""
+
+    condition: Condition
+
+
+Expression: TypeAlias = Column | AttributeField | Labels | Holds
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """
+    A column of a table, made of a record.
+
+    An attribute is its first value, the record's own before the resource's and the scope's: as
+    `ANY` its text form, as `NUMBER` the value if it is an int or a double, else null. A time or an
+    ID that is zero is null, as is the `value` of a point that has none.
+    """
+
+    name: str
+    kind: Kind
+    of: Expression
+
+
+class Format(StrEnum):
+    """What is read out of a text."""
+
+    JSON = "json"
+    LOGFMT = "logfmt"
+    REGEX = "regex"
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """
+    Adds columns of the kind `ANY` that are read out of the text of another; null where not there.
+
+    `fields` are (key, name of the column). A key of JSON is a member's name, or else the names of
+    members inside each other, joined by dots. `pattern` belongs to `REGEX`, whose keys are the
+    names of its groups, all of them named.
+    """
+
+    how: Format
+    of: str
+    fields: tuple[tuple[str, str], ...]
+    pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Keeps the rows that meet a condition, in which `Column` is a column of the table."""
+
+    where: Condition
+
+
+class Function(StrEnum):
+    """
+    What is computed of the rows of a group; nulls are left out, of none the result is null.
+
+    `COUNT` counts rows. `QUANTILE` is exact: of n sorted values the one at floor(q * n), from 0.
+    `RATE` is rows per second of the time range, or of the part of the group's bucket in it. Sums
+    of whole numbers end at 64 bits.
+    """
+
+    COUNT = "count"
+    COUNT_DISTINCT = "count_distinct"
+    SUM = "sum"
+    AVG = "avg"
+    MIN = "min"
+    MAX = "max"
+    QUANTILE = "quantile"
+    RATE = "rate"
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """
+    A column computed of the rows of each group, of those only that meet `where`.
+
+    `of` is a column, "" for `COUNT` and `RATE`; of the kind `ANY` what reads as a number counts,
+    but for `COUNT_DISTINCT`. It is an INTEGER for counts, a NUMBER for rates, else of the kind of
+    the column, NUMBER in place of `ANY` and for averages of integers.
+    """
+
+    name: str
+    function: Function
+    of: str = ""
+    quantile: float = 0.0
+    where: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A column by which rows are grouped; a time by its start of `bucket_ns`, if that is not 0."""
+
+    name: str
+    of: str
+    bucket_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Makes a row of each group: its keys, then its aggregates. Without keys all is one group."""
+
+    aggregates: tuple[Aggregate, ...]
+    by: tuple[Key, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A column to sort by."""
+
+    column: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """Sorts the rows; null comes last, whatever the direction."""
+
+    by: tuple[Order, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Keeps the first rows, in the order of the sort before."""
+
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """Keeps columns, (column, its new name), in that order."""
+
+    columns: tuple[tuple[str, str], ...]
+
+
+Stage: TypeAlias = Extract | Keep | Stats | Sort | Limit | Pick
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """
+    What stages make of the records that match, one after the other.
+
+    `columns` are what the first stage finds. The answer has the columns of the last: TEXT, ANY and
+    ID as utf8, INTEGER int64, NUMBER float64, DURATION duration[ns], TIME timestamp[ns, UTC], FLAG
+    bool; a time or duration beyond 64 bits is the largest there is. More than `groups_max` groups
+    of one stage are Rejected. Column names are any text, each once.
     """
 
     signal: Signal
     tenant: str
-    names: tuple[str, ...]
-    patterns: tuple[str, ...]
-    limit: int
-    level: Level = Level.ANY
-    prefix: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Values:
-    """
-    Texts that a field has, for completion: value utf8, distinct and in order, with the prefix.
-
-    From lists where there are any: services, resources, scopes, operations and series, in which
-    what expired may be still. Else from `examined` records of the time range, about the newest, so
-    that rare values may be missing. A `field` is a column that holds text, or an attribute.
-    """
-
-    signal: Signal
-    tenant: str
-    field: Column | AttributeField
-    prefix: str
     start_ns: int
     end_ns: int
-    examined: int
+    where: Condition | None
+    columns: tuple[Made, ...]
+    stages: tuple[Stage, ...]
     limit: int
+    groups_max: int
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
-    """
-    The services that sent records of a signal, or of any: service_name utf8, signals list<utf8>.
-
-    In order; those whose records expired may be among them. Records without one are of the service
-    "".
-    """
-
-    tenant: str
-    signal: Signal | None
-    prefix: str
-    limit: int
-
-
-@dataclass(frozen=True, slots=True)
-class Operations:
-    """
-    The names of spans: service_name utf8, name utf8, kind i32 (as in OTLP), in this order.
-
-    Of one service and kind, or of all of them; those of expired spans may be among them.
-    """
-
-    tenant: str
-    service: str | None
-    kind: int | None
-    prefix: str
-    limit: int
-
-
-@dataclass(frozen=True, slots=True)
-class Dependencies:
-    """
-    Which service calls which: parent utf8, child utf8, call_count u64, error_count u64.
-
-    A call is a span whose parent is a span of the same trace; both are in the time range, and may
-    be of one service. Its error is that of the called span. The most frequent first.
-    """
-
-    tenant: str
-    start_ns: int
-    end_ns: int
-    limit: int
-
-
-@dataclass(frozen=True, slots=True)
-class Metrics:
-    """
-    What metrics there are, in the order of their names.
-
-    Columns: metric_name utf8, metric_type u8, metric_unit utf8, metric_description utf8,
-    aggregation_temporality i32, is_monotonic bool, series_count u64. A name that was sent as
-    several things has a row for each; of several descriptions one is there.
-    """
-
-    tenant: str
-    prefix: str
-    limit: int
+CUT: Final = b"aura.cut"
+"""In the metadata of an answer's schema: not everything that might match was examined."""
 
 
 Question: TypeAlias = (
@@ -361,6 +333,7 @@ Question: TypeAlias = (
     | Operations
     | Dependencies
     | Metrics
+    | Table
 )
 
 

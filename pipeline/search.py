@@ -72,6 +72,29 @@ def fault(expression: str) -> str | None:
     return None
 
 
+def groups(expression: str) -> list[str] | None:
+    """Return the names of a right expression's groups, in order; None where one has no name."""
+    try:
+        read = pc.extract_regex(pa.array([""]), matching(expression))
+    except pa.ArrowInvalid:
+        return None
+    return [read.type.field(at).name for at in range(read.type.num_fields)]
+
+
+def logfmt(name: str) -> str:
+    """
+    Return the pattern whose one group is the value of a key in a line of logfmt, in its quotes.
+
+    Pairs stand one after the other, from the start on; a key without `=` has an empty value. What
+    follows a broken quote is not read.
+    """
+    quoted = r'"(?:[^"\\]|\\.)*"'
+    value = rf'{quoted}|[^ \t\r\n"][^ \t\r\n]*|'
+    pair = rf'[^ \t\r\n="]+(?:=(?:{value}))?'
+    own = "".join(map(_literal, name))
+    return rf"^[ \t\r\n]*(?:{pair}[ \t\r\n]+)*?{own}(?:=({value}))?(?:[ \t\r\n]|$)"
+
+
 def _in_word(character: str) -> bool:
     return bool(_WORDS.fullmatch(character))
 

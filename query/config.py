@@ -21,6 +21,14 @@ class Limits(BaseModel):
     """The largest limit that a question may name."""
     trace_spans_max: Count = 10_000
     """Spans of one trace in an answer."""
+    groups_max: Count = 100_000
+    """Groups that a stage such as `stats` may make."""
+    trace_candidates_max: Count = 10_000
+    """Traces that are examined for what is asked of whole traces, the newest; more are named."""
+    buckets_max: Count = 1000
+    """Steps of a histogram."""
+    facets_max: Count = 20
+    """Fields of which one question asks for the most frequent values."""
     examined_max: Count = 200_000
     """Records that are looked at to complete a value of which there is no list."""
     answer_bytes_max: Size = 256_000_000

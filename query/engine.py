@@ -9,7 +9,18 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from pipeline.errors import Overloaded, Rejected
-from pipeline.plan import Dependencies, Explain, Plan, Question, Records, Trace, Traces, Values
+from pipeline.plan import (
+    CUT,
+    Dependencies,
+    Explain,
+    Plan,
+    Question,
+    Records,
+    Table,
+    Trace,
+    Traces,
+    Values,
+)
 from pipeline.ports import Cost, QueryBackend
 from pipeline.signal import Signal
 from query.config import Limits
@@ -22,10 +33,15 @@ from query.wrong import Wrong
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The rows of a plan, in its order; `truncated` tells that the limit left some out."""
+    """
+    The rows of a plan, in its order; `truncated` tells that the limit left some out.
+
+    `cut` tells that not every trace was examined that might match.
+    """
 
     rows: pa.Table
     truncated: bool
+    cut: bool = False
 
 
 class Engine:
@@ -69,7 +85,8 @@ class Engine:
         self._check(plan)
         # One row more tells an answer that ends at the limit from one that is cut there.
         rows = await self._bounded(replace(plan, limit=plan.limit + 1), cost or Cost())
-        return Answer(rows.slice(0, plan.limit), truncated=rows.num_rows > plan.limit)
+        cut = CUT in (rows.schema.metadata or {})
+        return Answer(rows.slice(0, plan.limit), rows.num_rows > plan.limit, cut)
 
     async def explain(self, plan: Question, cost: Cost) -> pa.Table:
         """Return how the plan would be answered, as `Explain` says; raises what `run` raises."""
@@ -93,10 +110,16 @@ class Engine:
                 self._running -= 1
 
     def _check(self, plan: Question) -> None:
-        most = self.limits.trace_spans_max if isinstance(plan, Trace) else self.limits.rows_max
+        match plan:
+            case Trace():
+                most = self.limits.trace_spans_max
+            case Table():  # what a histogram counts is small, and more than a list
+                most = max(self.limits.rows_max, self.limits.groups_max)
+            case _:
+                most = self.limits.rows_max
         if not 1 <= plan.limit <= most:
             raise Wrong(f"limit is between 1 and {most}, not {plan.limit}", "limit")
-        if isinstance(plan, Records | Traces | Values | Dependencies) and (
+        if isinstance(plan, Records | Traces | Table | Values | Dependencies) and (
             plan.start_ns >= plan.end_ns
         ):
             raise Wrong("start is not before end", "start")

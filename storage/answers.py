@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import pyarrow as pa
 
 from pipeline import schema
+from pipeline.plan import Kind
 
 
 def _plain(columns: pa.Schema) -> pa.Schema:
@@ -129,3 +131,19 @@ _EXPLAINED: Final[list[pa.Field[Any]]] = [
 ]
 EXPLAINED: Final = pa.schema(_EXPLAINED)
 """One row a statement, as `pipeline.plan.Explain` says."""
+
+_TYPES: Final[dict[Kind, pa.DataType]] = {
+    Kind.TEXT: pa.utf8(),
+    Kind.ANY: pa.utf8(),
+    Kind.ID: pa.utf8(),
+    Kind.INTEGER: pa.int64(),
+    Kind.NUMBER: pa.float64(),
+    Kind.DURATION: pa.duration("ns"),
+    Kind.TIME: pa.timestamp("ns", "UTC"),
+    Kind.FLAG: pa.bool_(),
+}
+
+
+def table(columns: Mapping[str, Kind]) -> pa.Schema:
+    """Return the columns of a table's answer, as `pipeline.plan.Table` says."""
+    return pa.schema([pa.field(name, _TYPES[kind]) for name, kind in columns.items()])

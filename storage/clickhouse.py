@@ -8,7 +8,7 @@ from typing import Any, Final
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from pipeline.plan import Dependencies, Explain, Plan, Question, Records, Traces
+from pipeline.plan import Dependencies, Explain, Plan, Question, Records, Table, Traces
 from pipeline.ports import Commit, Cost, Group, Recovery
 from pipeline.signal import Signal
 from storage import committer, explain, migrate
@@ -19,6 +19,7 @@ from storage.compile.statement import statement, statements
 from storage.config import StorageConfig
 from storage.connection import READING, Connection
 from storage.fence import Fence
+from storage.kinds import kinds
 from storage.reading import Pool
 from storage.target import Target
 from storage.verdicts import lacks_database, opening, writing
@@ -78,6 +79,9 @@ class ClickHouse:
                 return await self._explain(of, cost)
             case Traces():
                 return await self._traces(plan, cost)
+            case Table():
+                found = await self._scans.ask(*statement(plan), plan.tenant, cost)
+                return found.rename_columns(list(kinds(plan)))
             case Records() | Dependencies():
                 pool = self._scans
             case _:

@@ -26,6 +26,7 @@ from pipeline.plan import (
     OneOf,
     Operator,
     Or,
+    Path,
     Scalar,
     Search,
 )
@@ -34,7 +35,7 @@ from pipeline.value import Attribute
 Row = Mapping[str, Any]
 """Columns of a schema and `service_name`; attributes as mappings with key, type and value."""
 
-_OPERATORS: Final[Mapping[Operator, Callable[[Any, Any], bool]]] = {
+OPERATORS: Final[Mapping[Operator, Callable[[Any, Any], bool]]] = {
     Operator.EQUAL: operator.eq,
     Operator.NOT_EQUAL: operator.ne,
     Operator.LESS: operator.lt,
@@ -56,11 +57,11 @@ def matches(condition: Condition, row: Row) -> bool:
     return _leaf(condition, row)
 
 
-def _leaf(condition: Compare | OneOf | Exists | Find, row: Row) -> bool:
+def _leaf(condition: Compare | OneOf | Exists | Find | Path, row: Row) -> bool:
     match condition:
         case Compare(Column(name), how, wanted):
             stored = column(name, row)
-            return stored is not None and _OPERATORS[how](stored, wanted)
+            return stored is not None and OPERATORS[how](stored, wanted)
         case Compare(AttributeField() | AttributeKeys() as field, how, wanted):
             found = _values(field, row)
             if how is Operator.NOT_EQUAL:
@@ -73,9 +74,9 @@ def _leaf(condition: Compare | OneOf | Exists | Find, row: Row) -> bool:
             return bool(_values(field, row))
         case Find(Column(name), kind, text):
             stored = column(name, row)
-            return stored is not None and _has(stored, kind, text)
+            return stored is not None and has(stored, kind, text)
         case Find(AttributeField() | AttributeKeys() as field, kind, text):
-            return any(_has(stored, kind, text) for _, stored in _values(field, row))
+            return any(has(stored, kind, text) for _, stored in _values(field, row))
     raise TypeError(condition)
 
 
@@ -91,7 +92,7 @@ def keys(asked: Keys, row: Row) -> Iterator[tuple[str, str, int]]:
 
 def _any(found: Sequence[tuple[int, str]], how: Operator, wanted: Scalar) -> bool:
     return any(
-        _OPERATORS[how](stored, wanted)
+        OPERATORS[how](stored, wanted)
         for kind, text in found
         for stored in _comparable(kind, text, wanted)
     )
@@ -105,7 +106,8 @@ def _comparable(kind: int, text: str, wanted: Scalar) -> tuple[Any, ...]:
     return (value.decode(kind, text),) if kind in kinds else ()
 
 
-def _has(stored: str, how: Search, text: str) -> bool:
+def has(stored: str, how: Search, text: str) -> bool:
+    """Tell whether a search finds something in a text."""
     match how:
         case Search.CONTAINS:
             return re.search(search.containing(text), stored) is not None
@@ -115,6 +117,11 @@ def _has(stored: str, how: Search, text: str) -> bool:
             # Python's own expressions are not RE2's.
             found = pc.match_substring_regex(pa.array([stored]), search.matching(text))
             return bool(found[0].as_py())
+
+
+def attribute(field: AttributeField, row: Row) -> tuple[int, str] | None:
+    """Return the type and the text of an attribute's first value."""
+    return next(iter(_values(field, row)), None)
 
 
 def _values(field: Attributes, row: Row) -> list[tuple[int, str]]:
@@ -138,7 +145,7 @@ def attributes(row: Row, level: Level) -> Iterator[Attribute]:
 
 
 def column(name: str, row: Row) -> Any:
-    """Return what a row has in a column, or in a derived one."""
+    """Return a column of a record, also one that is derived."""
     match name:
         case "duration_ns":
             return max(0, row["end_time_unix_nano"] - row["start_time_unix_nano"])

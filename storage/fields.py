@@ -20,6 +20,7 @@ from pipeline.plan import (
     OneOf,
     Operator,
     Or,
+    Path,
     Scalar,
     Search,
 )
@@ -33,6 +34,7 @@ class Kind(Enum):
     NUMBER = "number"
     FLAG = "flag"
     ID = "id"
+    ANY = "any"
 
 
 _SHARED: Final = {
@@ -78,8 +80,52 @@ def check(signal: Signal, condition: Condition | None) -> None:
                 check(signal, part)
         case Not(part):
             check(signal, part)
+        case Path():
+            raise Rejected("a path is no condition of records")
         case _:
             _leaf(signal, condition)
+
+
+WHOLE: Final[Mapping[str, Kind]] = {
+    **dict.fromkeys(("span_count", "error_count", "service_count", "duration_ns"), Kind.NUMBER),
+    **dict.fromkeys(("root_service", "root_name"), Kind.TEXT),
+}
+"""The columns of a trace as a whole."""
+
+
+def check_whole(condition: Condition) -> None:
+    """Raise Rejected for what no backend answers of a trace as a whole."""
+    match condition:
+        case And(parts) | Or(parts):
+            for part in parts:
+                check_whole(part)
+        case Not(part):
+            check_whole(part)
+        case Path(steps, relations):
+            if not steps or len(steps) != len(relations) + 1:
+                raise Rejected(f"a path of {len(steps)} spans and {len(relations)} relations")
+            for step in steps:
+                check(Signal.TRACES, step)
+        case _:
+            check_columns(condition, WHOLE)
+
+
+def check_columns(condition: Condition, columns: Mapping[str, Kind]) -> None:
+    """Raise Rejected for what cannot be asked of these columns, and for all that is no column."""
+    match condition:
+        case And(parts) | Or(parts):
+            for part in parts:
+                check_columns(part, columns)
+        case Not(part):
+            check_columns(part, columns)
+        case Compare(Column(name), operator, value):
+            kind = columns.get(name)
+            if kind is None or not _fits(kind, name, operator, value):
+                raise Rejected(f"{name!r} {operator} {value!r}: there is no such column to compare")
+        case Find(Column(name), how, text) if columns.get(name) in (Kind.TEXT, Kind.ANY):
+            _search(how, text)
+        case _:
+            raise Rejected(f"no table can answer {condition}")
 
 
 def _leaf(signal: Signal, condition: Compare | OneOf | Exists | Find) -> None:
@@ -130,7 +176,10 @@ def _fits(kind: Kind, name: str, operator: Operator, value: Scalar) -> bool:
         case Kind.FLAG:
             return isinstance(value, bool) and operator in _EQUALITY
         case Kind.ID:
-            return isinstance(value, bytes) and len(value) == _ID_BYTES[name]
+            size = _ID_BYTES.get(name)
+            return isinstance(value, bytes) and operator in _EQUALITY and size in (None, len(value))
+        case Kind.ANY:
+            return isinstance(value, (str, int, float)) and _bounded(value)
 
 
 def _bounded(value: Scalar) -> bool:

@@ -22,6 +22,7 @@ from pipeline.plan import (
     Question,
     Records,
     Services,
+    Table,
     Trace,
     TracePlace,
     Traces,
@@ -34,6 +35,7 @@ from storage.answers import RECORDS, SUMMARY
 from storage.evaluate import Row, matches
 from storage.fields import check
 from storage.tables import covers, ordinals, services
+from storage.tabulate import plain, tabulate
 
 _ERROR = 2
 _PLACES = ["time", "epoch", "partition", "sequence", "ordinal"]
@@ -104,6 +106,9 @@ class MemoryStore:
                 wanted = pa.scalar(plan.trace_id, schema.TRACE_ID)
                 of_trace = spans.filter(pc.equal(spans["trace_id"], wanted))
                 return of_trace.sort_by([("time", "ascending"), ("span_id", "ascending")])
+            case Table():
+                found = self._matching(plan.signal, plan)
+                return tabulate(plan, plain(found).to_pylist())
             case Heads():
                 return _table(answers.HEADS, self._heads(plan.signal))
             case Services():
@@ -133,7 +138,7 @@ class MemoryStore:
 
     def _rows_of(self, signal: Signal, tenant: str) -> Sequence[Row]:
         """Return what questions ask of records, without what is slow to make Python of."""
-        return _plain(self._all(signal, tenant)).to_pylist()
+        return plain(self._all(signal, tenant)).to_pylist()
 
     def _heads(self, signal: Signal) -> list[tuple[int, int, int]]:
         found: dict[int, tuple[int, int]] = {}
@@ -147,7 +152,7 @@ class MemoryStore:
             [RECORDS[signal].empty_table(), *self._rows.get((signal, tenant), ())]
         )
 
-    def _matching(self, signal: Signal, plan: Records | Traces) -> pa.Table:
+    def _matching(self, signal: Signal, plan: Records | Traces | Table) -> pa.Table:
         rows = self._all(signal, plan.tenant)
         start, end = (
             pa.scalar(min(max(0, ns), 2**64 - 1), pa.uint64())
@@ -187,18 +192,8 @@ class MemoryStore:
 def _where(rows: pa.Table, condition: Condition | None) -> pa.Table:
     if condition is None:
         return rows
-    found = [matches(condition, one) for one in _plain(rows).to_pylist()]
+    found = [matches(condition, one) for one in plain(rows).to_pylist()]
     return rows.filter(pa.array(found, pa.bool_()))
-
-
-def _plain(rows: pa.Table) -> pa.Table:
-    """Leave out events, buckets and the like: slow to make Python of, and no condition asks."""
-    names = [
-        field.name
-        for field in rows.schema
-        if not pa.types.is_nested(field.type) or field.name == "attributes"
-    ]
-    return rows.select(names)
 
 
 def _table(columns: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> pa.Table:

@@ -32,6 +32,7 @@ from pipeline.plan import (
     OneOf,
     Operator,
     Or,
+    Path,
     Scalar,
     Search,
 )
@@ -98,7 +99,7 @@ class Rows:
                 self._known[name] = mask
         return mask
 
-    def _leaf(self, condition: Compare | OneOf | Exists | Find) -> Mask:
+    def _leaf(self, condition: Compare | OneOf | Exists | Find | Path) -> Mask:
         match condition:
             case Compare(Column(name), how, wanted):
                 return self._column(name, lambda column: _compare(column, how, wanted))

@@ -93,11 +93,11 @@ class Desk:
         # Thousands of rows take long enough to hold up every other request.
         return answers.respond(await asyncio.to_thread(whole))
 
-    async def explain(self, asked: Asked, plan: Question) -> web.Response:
-        """Answer how a plan would be run."""
-        rows: pa.Table = await self.engine.explain(plan, asked.cost)
+    async def explain(self, asked: Asked, *plans: Question) -> web.Response:
+        """Answer how the plans would be run, one after the other."""
+        rows = pa.concat_tables([await self.engine.explain(one, asked.cost) for one in plans])
         body: dict[str, Json] = {
-            "plan": explained.plan(plan),
+            "plans": [explained.plan(one) for one in plans],
             "statements": explained.statements(rows),
             "cost": asked.spent(),
         }

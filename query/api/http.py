@@ -10,6 +10,8 @@ from pipeline.keyring import Access, Keyring
 from query.api import openapi
 from query.api.completion import CompletionApi
 from query.api.desk import Desk
+from query.api.facets import FacetsApi
+from query.api.histogram import HistogramApi
 from query.api.metadata import MetadataApi
 from query.api.search import SearchApi
 from query.api.services import ServicesApi
@@ -29,6 +31,8 @@ def routes(
         web.get("/v1/traces/{trace_id}", TraceApi(desk).trace),
         web.get("/v1/metrics", search.metrics),
         web.get("/v1/metrics/metadata", MetadataApi(desk).metrics),
+        web.get("/v1/histogram", HistogramApi(desk).histogram),
+        web.get("/v1/facets", FacetsApi(desk).facets),
         web.get("/v1/keys", completion.keys),
         web.get("/v1/values", completion.values),
         web.get("/v1/services", services.services),

@@ -45,10 +45,14 @@ def read(given: MultiMapping[str], limits: Limits, now_ns: int) -> Range:
     """
     Return the range that the parameters ask for.
 
-    Raises Wrong, which names the parameter, and for `q` the place in it.
+    Without `limit` it is `limits.rows`, of tables `limits.rows_max`. Raises Wrong, which names the
+    parameter, and for `q` the place in it.
     """
     start_ns, end_ns = span(given, limits, now_ns)
-    return Range(start_ns, end_ns, limit(given, limits), parse(given.get("q", "")))
+    query = parse(given.get("q", ""))
+    # A table is small by what its stages say, not by being cut.
+    rows = limits.rows_max if query.stages else limits.rows
+    return Range(start_ns, end_ns, limit(given, limits, rows), query)
 
 
 def flag(given: MultiMapping[str], name: str) -> bool:
@@ -85,10 +89,10 @@ def signal(given: MultiMapping[str], default: Signal | None = None) -> Signal | 
     return Signal(value) if value else default
 
 
-def limit(given: MultiMapping[str], limits: Limits) -> int:
+def limit(given: MultiMapping[str], limits: Limits, default: int = 0) -> int:
     """Return how many rows are wanted; raises Wrong for what is beyond `limits.rows_max`."""
     value = given.get("limit")
-    return _limit(value, limits) if value else limits.rows
+    return _limit(value, limits) if value else default or limits.rows
 
 
 def span(given: MultiMapping[str], limits: Limits, now_ns: int) -> tuple[int, int]:

@@ -2,23 +2,32 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import pyarrow as pa
 from aiohttp import hdrs, web
 
-from pipeline.plan import Head, Heads, Place, Records, TracePlace, Traces
+from pipeline.plan import Head, Heads, Place, Records, Table, TracePlace, Traces
 from pipeline.signal import Signal
-from query.api import answers, cursor, logs, metrics, parameters, render, times, traces
+from query import plans
+from query.api import answers, cursor, logs, metrics, parameters, render, table, times, traces
 from query.api.cursor import Cursor
 from query.api.desk import Asked, Desk
 from query.api.parameters import Range
 from query.api.render import Json
 from query.engine import Answer
 from query.language.check import Checked
+from query.wrong import Wrong
 
 ARROW: Final = "application/vnd.apache.arrow.stream"
 """A list as an Arrow IPC stream, for who accepts that: the columns of `pipeline/schema.py`."""
+
+CUT: Final = (
+    "there are more traces that might match than were examined, and older ones are not among them: "
+    "narrow the time range, or ask more of a span"
+)
+"""The warning of an answer for which not all traces were examined."""
 
 TAKES: Final = ("start", "end", "limit", "q", "cursor", "explain")
 
@@ -32,7 +41,9 @@ class SearchApi:
     A list takes `start`, `end`, `limit` and `q`, and answers the newest first, with the bounds that
     were used: `{"logs": […], "start", "end", "limit", "truncated", "cursor", "cost"}`, and
     `warnings`, a list of sentences, when something in `q` is no mistake but hardly what was meant.
-    With `cursor`, and the same `q`, it goes on where that answer ended, in its time range.
+    With `cursor`, and the same `q`, it goes on where that answer ended, in its time range. With
+    stages in `q` it answers a table instead, {"columns": [{"name", "type", "unit"?}], "rows":
+    [[…]], …}, which has no pages.
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -47,7 +58,7 @@ class SearchApi:
         return await self._list(request, Signal.METRICS, metrics.point)
 
     async def traces(self, request: web.Request) -> web.Response:
-        """Answer a summary of each trace of which a span matches."""
+        """Answer a summary of each trace of which a span matches, or that matches as a whole."""
         return await self._list(request, Signal.TRACES, lambda row, _: traces.summary(row))
 
     async def _list(self, request: web.Request, signal: Signal, row: Row) -> web.Response:
@@ -60,26 +71,29 @@ class SearchApi:
         engine = self._desk.engine
         checked = await engine.check(wanted.query, signal, asked.tenant, now_ns)
         heads = await self._heads(asked, signal, page)
-        plan = _plan(signal, asked.tenant, wanted, checked, page, heads)
+        question = plans.Asked(signal, asked.tenant, wanted.start_ns, wanted.end_ns, wanted.limit)
+        plan = _paged(question.plan(checked, engine.limits), page, heads)
         if asked.explain:
             return await self._desk.explain(asked, plan)
         answer = await engine.run(plan, asked.cost)
-        following = _following(signal, asked, wanted, answer, now_ns, heads)
+        following = ""
+        if answer.truncated and not isinstance(plan, Table):
+            following = _following(signal, asked, wanted, answer, now_ns, heads)
         if ARROW in request.headers.get(hdrs.ACCEPT, ""):
             return await _arrow(asked, answer, following)
 
         def write() -> bytes:
             sources = render.Sources()
-            rows: list[Json] = [row(stored, sources) for stored in answer.rows.to_pylist()]
+            found: dict[str, Json]
+            if isinstance(plan, Table):
+                columns = table.columns(answer.rows.schema)
+                found = {"columns": columns, "rows": table.rows(answer.rows)}
+            else:
+                stored = answer.rows.to_pylist()
+                found = {signal.value: [row(one, sources) for one in stored]}
             used = _used(wanted, checked, answer)
-            return answers.encode(
-                {
-                    signal.value: rows,
-                    **used,
-                    "cursor": following or None,
-                    "cost": asked.spent(),
-                }
-            )
+            whole = {**found, **used, "cursor": following or None, "cost": asked.spent()}
+            return answers.encode(whole)
 
         # Thousands of rows take long enough to hold up every other request.
         return answers.respond(await asyncio.to_thread(write))
@@ -100,19 +114,16 @@ def _range(asked: Asked, page: Cursor | None, desk: Desk) -> Range:
     return Range(page.start_ns, page.end_ns, wanted.limit, wanted.query)
 
 
-def _plan(
-    signal: Signal,
-    tenant: str,
-    wanted: Range,
-    checked: Checked,
-    page: Cursor | None,
-    heads: tuple[Head, ...],
-) -> Records | Traces:
-    within = tenant, wanted.start_ns, wanted.end_ns, checked.where, wanted.limit
+def _paged(plan: plans.Planned, page: Cursor | None, heads: tuple[Head, ...]) -> plans.Planned:
+    """Return the plan of the page that a cursor asks for, or of the first one."""
     place = page.place if page else None
-    if signal is Signal.TRACES:
-        return Traces(*within, place if isinstance(place, TracePlace) else None, heads)
-    return Records(signal, *within, place if isinstance(place, Place) else None)
+    if isinstance(plan, Traces):
+        return replace(plan, after=place if isinstance(place, TracePlace) else None, within=heads)
+    if isinstance(plan, Records):
+        return replace(plan, after=place if isinstance(place, Place) else None)
+    if page is not None:
+        raise Wrong("cursor goes on with records, and stages make a table of them", "cursor")
+    return plan
 
 
 def _following(
@@ -123,9 +134,7 @@ def _following(
     now_ns: int,
     heads: tuple[Head, ...],
 ) -> str:
-    """Return the cursor of what comes next; "" when nothing does."""
-    if not answer.truncated:
-        return ""
+    """Return the cursor of what comes next."""
     of_traces = signal is Signal.TRACES
     place = cursor.last_trace(answer.rows) if of_traces else cursor.last_record(answer.rows)
     digest = cursor.digest(asked.request.query.get("q", ""))
@@ -134,11 +143,13 @@ def _following(
 
 def _used(wanted: Range, checked: Checked, answer: Answer) -> dict[str, Json]:
     warnings: list[Json] = list(checked.warnings)
+    if answer.cut:
+        warnings.append(CUT)
     return {
         "start": times.text(wanted.start_ns),
         "end": times.text(wanted.end_ns),
         "limit": wanted.limit,
-        "truncated": answer.truncated,
+        "truncated": answer.truncated or answer.cut,
         **({"warnings": warnings} if warnings else {}),
     }
 
@@ -155,5 +166,5 @@ async def _arrow(asked: Asked, answer: Answer, following: str) -> web.Response:
         return sink.getvalue().to_pybytes()
 
     body = await asyncio.to_thread(write)
-    headers = asked.headers(truncated=answer.truncated, cursor=following)
+    headers = asked.headers(truncated=answer.truncated or answer.cut, cursor=following)
     return web.Response(body=body, headers=headers, content_type=ARROW)

@@ -15,6 +15,7 @@ from pipeline.signal import Signal
 from query.api import answers, logs, metrics, parameters, render, spans
 from query.api.render import Json
 from query.engine import Engine
+from query.language.check import record_by_record
 from query.language.parse import parse
 from query.tail.hub import Hub
 from query.tail.reader import Loss, News, Reader
@@ -68,6 +69,7 @@ class TailApi:
         parameters.only(request.query, TAKES)
         signal = _signal(request.query.get("signal") or Signal.LOGS)
         query = parse(request.query.get("q", ""))
+        record_by_record(query, signal)
         tenant = identity(request).tenant
         checked = await self._engine.check(query, signal, tenant, self._now_ns())
         async with self._hub.read(signal, tenant, checked.where) as reader:

@@ -32,6 +32,11 @@ def level(number: int, text: str) -> str | None:
     return name if name in LEVELS else ALIASES.get(name)
 
 
+def spellings(text: str) -> tuple[str, ...]:
+    """Return how a level is written where it is sent as text."""
+    return text, text.lower(), text.capitalize()
+
+
 class Severity:
     """
     `level=ERROR` and its like.
@@ -75,7 +80,7 @@ class Severity:
 def _between(first: int, last: int) -> plan.Condition:
     names = LEVELS[first : last + 1]
     texts = [*names, *(alias for alias, name in ALIASES.items() if name in names)]
-    spellings = [spelt for text in texts for spelt in (text, text.lower(), text.capitalize())]
+    spelt = [one for text in texts for one in spellings(text)]
     # An empty range (`level>FATAL`) stays a condition that nothing meets: 25 <= number <= 24.
     numbered = plan.And(
         (
@@ -88,7 +93,7 @@ def _between(first: int, last: int) -> plan.Condition:
     named = plan.And(
         (
             Compare(_NUMBER, Operator.EQUAL, 0),
-            plan.Or(tuple(Compare(_TEXT, Operator.EQUAL, spelt) for spelt in spellings)),
+            plan.Or(tuple(Compare(_TEXT, Operator.EQUAL, one) for one in spelt)),
         )
     )
     return plan.Or((numbered, named))

@@ -1,15 +1,15 @@
 """Text to tree, with the place of every mistake."""
 
 import re
-from collections.abc import Iterable
 from functools import cache
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
-from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedToken, v_args
+from lark import Lark, Token, UnexpectedCharacters, UnexpectedToken, v_args
 from lark.exceptions import UnexpectedInput
 
-from pipeline.plan import Operator, Search
-from query.language import literal, tree
+from pipeline.plan import Operator, Relation, Search
+from query.language import tokens, tree
+from query.language.stages.build import Stages
 from query.wrong import Place, WrongQuery, shown
 
 LENGTH_MAX: Final = 4096
@@ -20,10 +20,24 @@ DEPTH_MAX: Final = 64
 """Levels of AND, OR and NOT inside each other."""
 VALUES_MAX: Final = 200
 """Values of a list."""
+STAGES_MAX: Final = 16
+"""Stages of a query."""
+STEPS_MAX: Final = 8
+"""Spans of a path."""
 
 _START: Final = Place(1, 1)
+_Step: TypeAlias = tuple[Place, tree.Expression | None]
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_NAME: Final = re.compile(r"[\w*][\w.\-/:*]*")
+_WORD: Final = re.compile(r"[\w.\-/:@+%#$*]+")
+STAGES: Final = (
+    "stats", "where", "sort", "limit", "fields", "top", "json", "logfmt", "regex",
+)  # fmt: skip
+_CLOSING: Final = {"LPAR": ")", "OPEN": "}"}
+_ENDS: Final = {"RPAR", "RBRACE", "VBAR", "$END"}
+_SIGNS: Final = {
+    "LPAR": "(", "OPEN": "{", "COMMA": ",", "_AS": "as", "_BY": "by", "_FROM": "from", "VBAR": "|",
+    "RPAR": ")", "QUOTED_NAME": "a name", "$END": "the end",
+}  # fmt: skip
 _ESCAPE: Final = re.compile(r"\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
 _ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", '"': '"', "'": "'", "`": "`"}
 
@@ -42,7 +56,7 @@ def parse(text: str) -> tree.Query:
     except UnexpectedToken as error:
         raise _unexpected(error, text) from None
     except UnexpectedCharacters as error:
-        raise _unknown(error) from None
+        raise _unknown(error, text) from None
 
 
 @cache
@@ -58,15 +72,21 @@ def _grammar() -> Lark:
 
 
 @v_args(inline=True)
-class _Builder(Transformer[Token, tree.Query]):
+class _Builder(Stages):
     # Runs inside the parser, bottom up: no depth of nesting can exhaust Python's stack.
 
-    def query(self, where: tree.Expression | None = None) -> tree.Query:
-        for number, leaf in enumerate(() if where is None else tree.leaves(where)):
+    def query(self, *parts: tree.Expression | tree.Stage) -> tree.Query:
+        where = next((one for one in parts if isinstance(one, tree.Expression)), None)
+        stages = tuple(one for one in parts if not isinstance(one, tree.Expression))
+        if len(stages) > STAGES_MAX:
+            at = stages[STAGES_MAX].place
+            raise WrongQuery(f"a query has at most {STAGES_MAX} stages", at)
+        query = tree.Query(where, stages)
+        for number, leaf in enumerate(query.leaves()):
             if number == CONDITIONS_MAX:
                 at = tree.place(leaf)
                 raise WrongQuery(f"a query has at most {CONDITIONS_MAX} conditions", at)
-        return tree.Query(where)
+        return query
 
     def disjunction(self, *parts: tree.Expression) -> tree.Expression:
         return _shallow(tree.Or(parts))
@@ -99,39 +119,41 @@ class _Builder(Transformer[Token, tree.Query]):
         return _negated(word, tree.Membership(name, values))
 
     def word(self, token: Token) -> tree.Words:
-        return tree.Words(str(token), place=_place(token))
+        return tree.Words(str(token), place=tokens.place(token))
 
     def phrase(self, token: Token) -> tree.Words:
-        text = _unescape(token[1:-1], _place(token).after('"'))
-        return tree.Words(text, quoted=True, place=_place(token))
+        text = _unescape(token[1:-1], tokens.place(token).after('"'))
+        return tree.Words(text, quoted=True, place=tokens.place(token))
+
+    def span(self, mark: Token, *within: tree.Expression) -> _Step:
+        return tokens.place(mark), next(iter(within), None)
+
+    def path(self, *parts: _Step | Token) -> tree.Path:
+        steps = [one for one in parts if not isinstance(one, Token)]
+        relations = tuple(Relation(str(one)) for one in parts if isinstance(one, Token))
+        if len(steps) > STEPS_MAX:
+            raise WrongQuery(f"a path has at most {STEPS_MAX} spans", steps[STEPS_MAX][0])
+        path = tree.Path(tuple(one for _, one in steps), relations, steps[0][0])
+        _shallow(path)
+        return path
 
     def bare_name(self, token: Token) -> tree.Name:
-        if kind := literal.kind(token):
-            raise WrongQuery(f"expected a field, found the {kind} {shown(token)}", _place(token))
-        if not _NAME.fullmatch(token):
-            raise WrongQuery(
-                f"expected a field, found {shown(token)}; quote it in backticks", _place(token)
-            )
-        return tree.Name(str(token), place=_place(token))
+        return tokens.bare_name(token, tokens.place(token))
 
     def quoted_name(self, token: Token) -> tree.Name:
         before, _, rest = token.partition("`")
-        place = _place(token)
+        place = tokens.place(token)
         key = _unescape(rest[:-1], place.after(before + "`"))
         if not key:
             raise WrongQuery("expected a field, found an empty name", place)
         return tree.Name(key, quoted=True, prefix=before.removesuffix("."), place=place)
 
     def bare_value(self, token: Token) -> tree.Value:
-        return tree.Value(str(token), place=_place(token))
+        return tree.Value(str(token), place=tokens.place(token))
 
     def quoted_value(self, token: Token) -> tree.Value:
-        text = _unescape(token[1:-1], _place(token).after('"'))
-        return tree.Value(text, quoted=True, place=_place(token))
-
-
-def _place(token: Token) -> Place:
-    return Place(token.line or 1, token.column or 1)
+        text = _unescape(token[1:-1], tokens.place(token).after('"'))
+        return tree.Value(text, quoted=True, place=tokens.place(token))
 
 
 def _shallow(node: tree.Expression) -> tree.Expression:
@@ -164,32 +186,42 @@ def _unescape(text: str, place: Place) -> str:
 
 def _unexpected(error: UnexpectedToken, text: str) -> WrongQuery:
     token: Token = error.token
-    expected = _expected(error, error.expected)
+    expected = _expected(error)
     if token.type == "$END":
         return WrongQuery(f"{expected}, found the end", _START.after(text))
-    return WrongQuery(f"{expected}, found {shown(token)}", _place(token))
+    return WrongQuery(f"{expected}, found {shown(token)}", tokens.place(token))
 
 
-def _unknown(error: UnexpectedCharacters) -> WrongQuery:
+def _unknown(error: UnexpectedCharacters, text: str) -> WrongQuery:
     place = Place(error.line, error.column)
     if error.char in "\"'`":
         return WrongQuery(f"expected a closing {error.char}, found the end", place)
-    return WrongQuery(f"{_expected(error, error.allowed)}, found {error.char}", place)
+    word = _WORD.match(text, error.pos_in_stream or 0)
+    found = shown(word[0]) if word else error.char
+    return WrongQuery(f"{_expected(error)}, found {found}", place)
 
 
-def _expected(error: UnexpectedInput, terminals: Iterable[str]) -> str:
+def _expected(error: UnexpectedInput) -> str:
     """Tell by what the parser could have gone on with where in the grammar it stood."""
-    known = set(terminals)
-    if "COMMA" in known:
-        return "expected , or )"
-    if known & {"_AND", "_OR", "RPAR"} or known == {"$END"}:
-        # The LALR tables tell ")" from the end only by what was read.
-        seen: list[object] = error.interactive_parser.parser_state.value_stack
-        opened = any(isinstance(item, Token) and item.type == "LPAR" for item in seen)
+    known: set[str] = error.interactive_parser.accepts()  # type: ignore[no-untyped-call]
+    seen: list[object] = error.interactive_parser.parser_state.value_stack
+    marks = (one.type for one in reversed(seen) if isinstance(one, Token))
+    opened = next((_CLOSING[one] for one in marks if one in _CLOSING), None)
+    if "STATS" in known:
+        return f"expected one of {', '.join(STAGES)}"
+    # A condition that was read to its end could have gone on, though the tables do not say so.
+    ended = known <= _ENDS and all(isinstance(one, Token | tree.Expression) for one in seen)
+    if known & {"_AND", "_OR"} or ended:
         after_word = f"{_OPERATORS}, " if "OPERATOR" in known else ""
-        return f"expected {after_word}AND, OR or {')' if opened else 'the end'}"
+        end = f" or {opened}" if opened else ", | or the end"
+        return f"expected {after_word}AND, OR{end}"
+    if known <= set(_SIGNS):
+        *others, last = (sign for name, sign in _SIGNS.items() if name in known)
+        return f"expected {', '.join(others)} or {last}" if others else f"expected {last}"
     if "OPERATOR" in known:
         return f"expected {_OPERATORS}"
-    if "QUOTED_NAME" in known:
+    if "NOT" in known:
         return "expected a field, words to look for, NOT or ("
-    return "expected a value"
+    if "STRING" in known:
+        return "expected a value"
+    return "expected a field" if "QUOTED_NAME" in known else "expected a function, such as count()"

@@ -6,9 +6,9 @@ comparing.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
-from pipeline.plan import Operator, Search
+from pipeline.plan import Operator, Relation, Search
 from query.wrong import Place
 
 NOWHERE: Final = Place(1, 1)
@@ -34,7 +34,7 @@ class Name:
     def __str__(self) -> str:
         if not self.quoted:
             return self.key
-        return f"{self.prefix}.{_quote(self.key, '`')}" if self.prefix else _quote(self.key, "`")
+        return f"{self.prefix}.{quote(self.key, '`')}" if self.prefix else quote(self.key, "`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Value:
     place: Place = field(default=NOWHERE, compare=False)
 
     def __str__(self) -> str:
-        return _quote(self.text, '"') if self.quoted else self.text
+        return quote(self.text, '"') if self.quoted else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Words:
     place: Place = field(default=NOWHERE, compare=False)
 
     def __str__(self) -> str:
-        return _quote(self.text, '"') if self.quoted else self.text
+        return quote(self.text, '"') if self.quoted else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,18 +139,59 @@ class Or:
         return " OR ".join(_bind(part, Or) for part in self.parts)
 
 
-Leaf: TypeAlias = Comparison | Matching | Existence | Membership | Words
-Expression: TypeAlias = Leaf | Not | And | Or
+@dataclass(frozen=True, slots=True)
+class Path:
+    """Spans of one trace, a condition each (None: any span), and how each lies below the last."""
+
+    steps: tuple["Expression | None", ...]
+    relations: tuple[Relation, ...] = ()
+    place: Place = field(default=NOWHERE, compare=False)
+
+    def __str__(self) -> str:
+        spans = ["{}" if one is None else f"{{{one}}}" for one in self.steps]
+        below = (f" {how} {span}" for how, span in zip(self.relations, spans[1:], strict=True))
+        return spans[0] + "".join(below)
+
+
+Condition: TypeAlias = Comparison | Matching | Existence | Membership
+Leaf: TypeAlias = Condition | Words
+Expression: TypeAlias = Leaf | Path | Not | And | Or
+
+
+class Stage(Protocol):
+    """What follows a bar; `stages` has a module for each."""
+
+    @property
+    def place(self) -> Place:
+        """Return where it starts."""
+        ...
+
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """Return the conditions in it."""
+        ...
+
+    def check(self, scope: Any) -> None:
+        """Add to a `stages.scope.Scope` what it does; raises WrongQuery."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A whole query; without `where` it asks for everything."""
+    """A whole query; without `where` it asks for everything, and `stages` compute of that."""
 
     where: Expression | None = None
+    stages: tuple[Stage, ...] = ()
 
     def __str__(self) -> str:
-        return "" if self.where is None else str(self.where)
+        where = "" if self.where is None else str(self.where)
+        return " | ".join([where, *map(str, self.stages)]).lstrip()
+
+    def leaves(self) -> Iterator[Leaf | Path]:
+        """Yield all conditions in their order."""
+        for node in (self.where, *(one for stage in self.stages for one in stage.expressions)):
+            if node is not None:
+                yield from leaves(node)
 
 
 def depth(node: Expression) -> int:
@@ -160,25 +201,33 @@ def depth(node: Expression) -> int:
             return 1 + depth(part)
         case And(parts) | Or(parts):
             return 1 + max(map(depth, parts))
+        case Path(steps):
+            return 1 + max(0 if step is None else depth(step) for step in steps)
         case _:
             return 1
 
 
-def leaves(node: Expression) -> Iterator[Leaf]:
-    """Yield the conditions in their order."""
+def leaves(node: Expression) -> Iterator[Leaf | Path]:
+    """Yield the conditions in their order; a path for each span of which nothing is asked."""
     match node:
         case Not(part):
             yield from leaves(part)
         case And(parts) | Or(parts):
             for one in parts:
                 yield from leaves(one)
+        case Path(steps):
+            for step in steps:
+                if step is None:
+                    yield node
+                else:
+                    yield from leaves(step)
         case _:
             yield node
 
 
-def place(leaf: Leaf) -> Place:
+def place(leaf: Leaf | Path) -> Place:
     """Return where a condition starts."""
-    return leaf.place if isinstance(leaf, Words) else leaf.name.place
+    return leaf.place if isinstance(leaf, Words | Path) else leaf.name.place
 
 
 def _bind(part: Expression, looser: object) -> str:
@@ -186,6 +235,7 @@ def _bind(part: Expression, looser: object) -> str:
     return f"({part})" if isinstance(part, looser) else str(part)  # type: ignore[arg-type]
 
 
-def _quote(text: str, mark: str) -> str:
+def quote(text: str, mark: str) -> str:
+    """Return the text between marks, escaped."""
     escapes = _ESCAPES | {mark: f"\\{mark}"}
     return f"{mark}{''.join(escapes.get(char, char) for char in text)}{mark}"

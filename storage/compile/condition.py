@@ -63,14 +63,14 @@ class Conditions:
             case Find(Column(name), how, text):
                 return self._find(name, how, text)
             case Find(AttributeField() | AttributeKeys() as field, how, text):
-                return self._holds(field, f" AND {self._search(how, text)}", None)
+                return self._holds(field, f" AND {searching(how, text, self._parameters)}", None)
         raise TypeError(condition)
 
     def _column(self, name: str, operator: Operator, value: Scalar) -> str:
         bind = self._parameters
         if isinstance(value, bytes):
             return f"({name} {operator} {bind.fixed(value)})"
-        bound = bind.add(value, _type(value))
+        bound = bind.add(value, type_of(value))
         if name in SCOPE:
             return self._texts(
                 "scope", f"JSONExtractString(text, '{SCOPE[name]}') {operator} {bound}"
@@ -89,24 +89,14 @@ class Conditions:
     def _find(self, name: str, how: Search, text: str) -> str:
         if name in SCOPE:
             column = f"JSONExtractString(text, '{SCOPE[name]}')"
-            return self._texts("scope", self._search(how, text).format(value=column))
-        found = self._search(how, text).format(value=name)
+            return self._texts("scope", searching(how, text, self._parameters).format(value=column))
+        found = searching(how, text, self._parameters).format(value=name)
         known = [] if how is Search.MATCH else search.words(text, whole=how is Search.PHRASE)
         if name != "body" or not known:
             return f"({found})"
         # The index holds these words; of the granules that it leaves, the search itself decides.
         tokens = self._parameters.add(known, "Array(String)")
         return f"(indexHint(hasAll(tokens(lower(body)), {tokens})) AND {found})"
-
-    def _search(self, how: Search, text: str) -> str:
-        """Return the search with a place for the text that is searched."""
-        if how is Search.CONTAINS and text.isascii():
-            bound = self._parameters.add(text, "String")
-            return f"positionCaseInsensitive({{value}}, {_literal(bound)}) > 0"
-        pattern = text  # in ClickHouse a dot matches a newline
-        if how is not Search.MATCH:
-            pattern = search.phrase(text) if how is Search.PHRASE else search.containing(text)
-        return f"match({{value}}, {_literal(self._parameters.add(pattern, 'String'))})"
 
     def _attribute(self, field: Attributes, operator: Operator, value: Scalar) -> str:
         if operator is Operator.NOT_EQUAL:
@@ -160,7 +150,7 @@ class Conditions:
             text = self._parameters.add("true" if value else "false", "String")
             return f"{{type}} = {BOOL} AND {{value}} {operator} {_literal(text)}"
         if isinstance(value, (int, float)):
-            number = _literal(self._parameters.add(value, _type(value)))
+            number = _literal(self._parameters.add(value, type_of(value)))
             return (
                 f"(({{type}} = {INT} AND toInt64OrZero({{value}}) {operator} {number})"
                 f" OR ({{type}} = {DOUBLE} AND toFloat64OrZero({{value}}) {operator} {number}))"
@@ -168,7 +158,18 @@ class Conditions:
         return f"{{value}} {operator} {_literal(self._parameters.add(value, 'String'))}"
 
 
-def _type(value: Scalar) -> str:
+def searching(how: Search, text: str, parameters: Parameters) -> str:
+    """Return a search with a place for the text that is searched, `{value}`."""
+    if how is Search.CONTAINS and text.isascii():
+        bound = parameters.add(text, "String")
+        return f"positionCaseInsensitive({{value}}, {_literal(bound)}) > 0"
+    pattern = text  # in ClickHouse a dot matches a newline
+    if how is not Search.MATCH:
+        pattern = search.phrase(text) if how is Search.PHRASE else search.containing(text)
+    return f"match({{value}}, {_literal(parameters.add(pattern, 'String'))})"
+
+
+def type_of(value: Scalar) -> str:
     """Return the ClickHouse type that holds a value exactly."""
     if isinstance(value, bool):
         return "Bool"

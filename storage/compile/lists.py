@@ -17,6 +17,7 @@ from pipeline.plan import (
 from pipeline.signal import Signal
 from storage.compile.condition import PARSED, SCOPE, like
 from storage.compile.parameters import Parameters, Statement
+from storage.compile.rows import within
 from storage.tables import RECORD_TABLES
 
 _HOUR: Final = "intDiv(time, 3600000000000)"
@@ -155,13 +156,10 @@ class _Sources:
 
     def _newest(self, column: str) -> str:
         table = RECORD_TABLES[self._plan.signal][0]
-        start, end = (
-            self._bind.add(min(max(0, ns), 2**64 - 1), "UInt64")
-            for ns in (self._plan.start_ns, self._plan.end_ns)
-        )
+        times = " AND ".join(within(self._plan.start_ns, self._plan.end_ns, self._bind))
         examined = self._bind.add(self._plan.examined, "UInt64")
         return (
-            f"(SELECT {column} FROM {table} WHERE {self._who} AND time >= {start} AND time < {end} "
+            f"(SELECT {column} FROM {table} WHERE {self._who} AND {times} "
             f"ORDER BY {_HOUR} DESC LIMIT {examined})"
         )
 

@@ -1,4 +1,4 @@
-"""A statement and the values that it binds."""
+"""A statement, and the values that it binds."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -44,9 +44,3 @@ class Positions:
         """Bind a value of a PostgreSQL type."""
         self.bound.append(value)
         return f"${len(self.bound)}::{kind}"
-
-
-def within(start_ns: int, end_ns: int, parameters: Parameters) -> list[str]:
-    """Return the conditions of a time range."""
-    start, end = (parameters.add(min(max(0, ns), 2**64 - 1), "UInt64") for ns in (start_ns, end_ns))
-    return [f"time >= {start}", f"time < {end}"]

@@ -1,5 +1,8 @@
 """Each plan's statements, and the columns of what they answer."""
 
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
 import pyarrow as pa
 
 from pipeline.errors import Rejected
@@ -12,14 +15,26 @@ from pipeline.plan import (
     Question,
     Records,
     Services,
+    Table,
     Trace,
     Traces,
     Values,
 )
 from pipeline.signal import Signal
 from storage import answers
-from storage.compile import clickhouse, graph, lists
+from storage.compile import clickhouse, graph, lists, table
 from storage.compile.parameters import Statement
+from storage.kinds import kinds
+
+_LISTS: Final[Mapping[type, tuple[Callable[[Any], Statement], pa.Schema]]] = {
+    Heads: (lists.heads, answers.HEADS),
+    Keys: (lists.keys, answers.KEYS),
+    Values: (lists.values, answers.VALUES),
+    Services: (lists.services, answers.SERVICES),
+    Operations: (lists.operations, answers.OPERATIONS),
+    Metrics: (lists.metrics, answers.METRICS),
+    Dependencies: (graph.dependencies, answers.DEPENDENCIES),
+}
 
 
 def statement(plan: Question) -> tuple[Statement, pa.Schema]:
@@ -29,20 +44,14 @@ def statement(plan: Question) -> tuple[Statement, pa.Schema]:
             return clickhouse.records(plan), answers.RECORDS[plan.signal]
         case Trace():
             return clickhouse.trace(plan), answers.RECORDS[Signal.TRACES]
-        case Heads():
-            return lists.heads(plan), answers.HEADS
-        case Keys():
-            return lists.keys(plan), answers.KEYS
-        case Values():
-            return lists.values(plan), answers.VALUES
-        case Services():
-            return lists.services(plan), answers.SERVICES
-        case Operations():
-            return lists.operations(plan), answers.OPERATIONS
-        case Metrics():
-            return lists.metrics(plan), answers.METRICS
-        case Dependencies():
-            return graph.dependencies(plan), answers.DEPENDENCIES
+        case Table():
+            # Names are any text: in SQL a column is called by its place.
+            columns = answers.table(kinds(plan))
+            places = pa.schema([one.with_name(f"c{at}") for at, one in enumerate(columns)])
+            return table.table(plan), places
+        case _ if type(plan) in _LISTS:
+            compiled, columns = _LISTS[type(plan)]
+            return compiled(plan), columns
         case _:
             raise Rejected(f"no statement answers {type(plan).__name__}")
 

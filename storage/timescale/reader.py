@@ -3,20 +3,35 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 
 from pipeline.errors import Rejected
-from pipeline.plan import Explain, Heads, Keys, Metrics, Plan, Question, Records, Services, Values
+from pipeline.plan import (
+    Explain,
+    Heads,
+    Keys,
+    Metrics,
+    Plan,
+    Question,
+    Records,
+    Services,
+    Table,
+    Values,
+)
 from pipeline.signal import Signal
 from storage import answers as columns
 from storage.compile import series_lists as lists
 from storage.compile import timescale as compiled
 from storage.compile.timescale import Statement
 from storage.fields import check
+from storage.tabulate import plain, tabulate
 from storage.timescale import answers, searches
 from storage.timescale.server import Connection, Pool
+
+TABULATED_MAX: Final = 50_000
+"""Points over which the stages of one question are computed."""
 
 
 class Reader:
@@ -27,12 +42,28 @@ class Reader:
 
     async def answer(self, plan: Plan) -> pa.Table:
         """Return the answer of a plan."""
+        if isinstance(plan, Table):
+            return await self._tabulate(plan)
         async with self._pool.transaction(readonly=True) as connection:
             if isinstance(plan, Explain):
                 return await _explain(connection, plan)
             statement, found = await _statement(connection, plan)
             rows: Sequence[Any] = await connection.fetch(statement.sql, *statement.parameters)
         return await asyncio.to_thread(answers.table, rows, found)
+
+    async def _tabulate(self, plan: Table) -> pa.Table:
+        """Compute the stages of a question here, over a bounded number of points."""
+        if plan.signal is not Signal.METRICS:
+            raise Rejected(f"PostgreSQL has points, and no {plan.signal}")
+        span = (plan.start_ns, plan.end_ns)
+        every = Records(plan.signal, plan.tenant, *span, plan.where, TABULATED_MAX + 1)
+        found = await self.answer(every)
+        if len(found) > TABULATED_MAX:
+            raise Rejected(
+                f"stages are computed over {TABULATED_MAX} points at most where points lie in "
+                "PostgreSQL, and more match: narrow the time range or name a metric"
+            )
+        return await asyncio.to_thread(lambda: tabulate(plan, plain(found).to_pylist()))
 
 
 async def _statement(connection: Connection, plan: Question) -> tuple[Statement, pa.Schema]:

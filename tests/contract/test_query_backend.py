@@ -30,7 +30,18 @@ from pipeline.ports import Cost
 from pipeline.signal import Signal
 from storage.fields import COLUMNS, Kind
 from tests.support.otlp_strategies import LAWS, Case, Sender
-from tests.support.stores import NOW, STORES, ask, everything, group, message, messages, rig, write
+from tests.support.stores import (
+    NOW,
+    POINTS,
+    STORES,
+    ask,
+    everything,
+    group,
+    message,
+    messages,
+    rig,
+    write,
+)
 
 WORDS = (
     "",
@@ -371,7 +382,11 @@ def test_keys_are_the_same_everywhere(both, signal, names, patterns):
     assert both.answers(Keys(signal, "nobody", names, patterns, 9))[1].num_rows == 0
 
 
-@of(Signal.METRICS)
+points = pytest.mark.parametrize("both", POINTS, indirect=True)
+"""Those that keep points only; `test_query_lists.py` asks the others what follows."""
+
+
+@points
 @pytest.mark.parametrize("prefix", ["", "a", "k", "\x00", "no"])
 def test_lists_of_series_are_the_same_everywhere(both, prefix):
     places = (
@@ -392,8 +407,9 @@ def test_lists_of_series_are_the_same_everywhere(both, prefix):
         assert memory.to_pylist() == engine.to_pylist(), one
 
 
-@each
-def test_pages_follow_each_other_without_a_gap(both, signal):
+@points
+def test_pages_follow_each_other_without_a_gap(both):
+    signal = Signal.METRICS
     memory, _ = both.answers(everything(signal, "a"))
     for store in both.stores:
         seen, after = [], None
@@ -408,9 +424,23 @@ def test_pages_follow_each_other_without_a_gap(both, signal):
         assert places(pa.concat_tables(seen)) == places(memory)
 
 
-@each
-def test_a_question_is_explained_without_running_it(both, signal):
-    _, engine = both.answers(plan.Explain(everything(signal, "a")))
+@points
+def test_stages_are_computed_over_points_too(both):
+    made = plan.Made("name", plan.Kind.TEXT, Column("metric_unit"))
+    counted = plan.Stats(
+        (plan.Aggregate("points", plan.Function.COUNT),), (plan.Key("name", "name"),)
+    )
+    asked = plan.Table(
+        Signal.METRICS, "a", 0, 2**63, None, (made,), (counted,), limit=10, groups_max=10
+    )
+    memory, engine = both.answers(asked)
+    assert sorted(map(repr, memory.to_pylist())) == sorted(map(repr, engine.to_pylist()))
+    assert len(engine) > 2
+
+
+@points
+def test_a_question_is_explained_without_running_it(both):
+    _, engine = both.answers(plan.Explain(everything(Signal.METRICS, "a")))
 
     assert "LIMIT" in engine["sql"][0].as_py()
 

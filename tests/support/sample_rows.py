@@ -88,11 +88,13 @@ class SampleRows:
     def __init__(self, rows: Mapping[Signal, Iterable[Row]] | None = None) -> None:
         self.rows = {signal: list((rows or {}).get(signal, ())) for signal in Signal}
         self.plans: list[plan.Plan] = []
+        self.tenants: set[str] = set()
         self.error: Exception | None = None
         self.closed = 0
         self.keys_asked = 0
 
     async def run(self, asked: plan.Plan, cost: Any = None) -> AsyncGenerator[pa.RecordBatch, None]:
+        self.tenants.add(asked.tenant)
         if isinstance(asked, plan.Keys):
             self.keys_asked += 1
             yield self._keys(asked)

@@ -44,12 +44,12 @@ class Engine:
         self._free: dict[Any, list[Any]] = defaultdict(list)
         self.threads = ThreadPoolExecutor(THREADS)
 
-    async def run(self, asked: Asked, row_s: float = 0.0) -> tuple[bytes, int]:
-        """Return the answer and how many rows were read; `row_s` slows a fenced insert down."""
+    async def run(self, asked: Asked, row_s: float = 0.0) -> tuple[bytes, dict[str, str]]:
+        """Return the answer and the server's summary of it; `row_s` slows a fenced insert down."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.threads, self._run, asked, row_s)
 
-    def _run(self, asked: Asked, row_s: float) -> tuple[bytes, int]:
+    def _run(self, asked: Asked, row_s: float) -> tuple[bytes, dict[str, str]]:
         own = {k: v for k, v in asked.settings.items() if k in OF_STATEMENT}
         kept = tuple(sorted(asked.settings.items() - own.items()))
         free = self._free[kept]
@@ -64,7 +64,7 @@ class Engine:
                 found = handle.query(
                     asked.statement + settings, asked.format, params=asked.parameters
                 )
-            return found.bytes() or b"", found.rows_read()
+            return found.bytes() or b"", _summary(found)
         except Exception as error:  # noqa: BLE001 - chdb has no error of its own
             message = str(error)
             raise Refused(message[max(0, message.find("Code: ")) :]) from None
@@ -90,6 +90,17 @@ class Engine:
             else:
                 sql = f"{head} FROM INFILE '{file.name}'{clause(own)} FORMAT {name}"
             return handle.query(sql, asked.format)
+
+
+def _summary(found: Any) -> dict[str, str]:
+    """Return what `X-ClickHouse-Summary` says; what an insert wrote is what it read."""
+    figures = {
+        "read_rows": found.storage_rows_read(),
+        "read_bytes": found.storage_bytes_read(),
+        "written_rows": found.rows_read(),
+        "elapsed_ns": int(found.elapsed() * 1e9),
+    }
+    return {name: str(figure) for name, figure in figures.items()}
 
 
 def clause(settings: dict[str, str]) -> str:

@@ -147,13 +147,13 @@ class Interface:
             self.late[task] = str(refusal)
 
     async def _answer(self, request: web.Request, asked: Asked) -> web.Response:
-        body, rows = await self.engine.run(asked)
+        body, summary = await self.engine.run(asked)
         version = self.settings.get("version")
         if version and "version()" in asked.statement:
             body = re.sub(rb"^[\d.]+", version.encode(), body)
         headers = {
             "X-ClickHouse-Query-Id": request.query.get("query_id", str(uuid4())),
-            "X-ClickHouse-Summary": json.dumps({"read_rows": str(rows), "written_rows": str(rows)}),
+            "X-ClickHouse-Summary": json.dumps(summary),
             "X-ClickHouse-Timezone": "UTC",
         }
         wanted = request.headers.get("Accept-Encoding", "").replace(" ", "").split(",")
