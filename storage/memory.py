@@ -20,7 +20,9 @@ from pipeline.plan import (
     Operations,
     Plan,
     Question,
+    Range,
     Records,
+    Series,
     Services,
     Table,
     Trace,
@@ -34,6 +36,10 @@ from storage import answers, survey
 from storage.answers import RECORDS, SUMMARY
 from storage.evaluate import Row, matches
 from storage.fields import check
+from storage.ranges import rows as in_memory
+from storage.ranges.compute import compute
+from storage.ranges.groups import group
+from storage.ranges.source import check_range, check_series, sources
 from storage.tables import covers, ordinals, services
 from storage.tabulate import plain, tabulate
 
@@ -109,6 +115,12 @@ class MemoryStore:
             case Table():
                 found = self._matching(plan.signal, plan)
                 return tabulate(plan, plain(found).to_pylist())
+            case Series():
+                check_series(plan.where)
+                rows = self._all(Signal.METRICS, plan.tenant)
+                return in_memory.series(in_memory.identified(plan.tenant, rows, plan.where))
+            case Range():
+                return self._range(plan)
             case Heads():
                 return _table(answers.HEADS, self._heads(plan.signal))
             case Services():
@@ -117,6 +129,14 @@ class MemoryStore:
                 return _table(answers.SERVICES, survey.services(plan.prefix, named))
             case _:
                 return self._survey(plan)
+
+    def _range(self, plan: Range) -> pa.Table:
+        check_range(plan)
+        rows = self._all(Signal.METRICS, plan.tenant)
+        found = in_memory.identified(plan.tenant, rows, plan.where)
+        series = in_memory.series(found)
+        every = [(one, in_memory.points(plan, one, found)) for one in sources(plan, series)]
+        return compute(plan, group(plan, series), every)
 
     def _survey(self, plan: Keys | Values | Operations | Dependencies | Metrics) -> pa.Table:
         match plan:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from pipeline.plan import Explain, Metrics, Plan, Services
+from pipeline.plan import Explain, Metrics, Plan, Range, Series, Services
 from pipeline.ports import Commit, Cost, Group, QueryBackend, Recovery, Store
 from pipeline.signal import Signal
 from storage.answers import SERVICES
@@ -70,6 +70,6 @@ class Stores:
 def _signal(plan: Plan) -> Signal:
     """Return the signal whose records a plan asks for."""
     question = plan.of if isinstance(plan, Explain) else plan
-    if isinstance(question, Metrics):
+    if isinstance(question, Metrics | Range | Series):
         return Signal.METRICS
     return getattr(question, "signal", None) or Signal.TRACES

@@ -13,7 +13,9 @@ from pipeline.plan import (
     Metrics,
     Operations,
     Question,
+    Range,
     Records,
+    Series,
     Services,
     Table,
     Trace,
@@ -22,9 +24,11 @@ from pipeline.plan import (
 )
 from pipeline.signal import Signal
 from storage import answers
-from storage.compile import clickhouse, graph, lists, table
+from storage.compile import clickhouse, graph, lists, ranges, table
 from storage.compile.parameters import Statement
 from storage.kinds import kinds
+from storage.ranges.groups import SERIES_MAX
+from storage.ranges.source import check_range, check_series
 
 _LISTS: Final[Mapping[type, tuple[Callable[[Any], Statement], pa.Schema]]] = {
     Heads: (lists.heads, answers.HEADS),
@@ -49,6 +53,9 @@ def statement(plan: Question) -> tuple[Statement, pa.Schema]:
             columns = answers.table(kinds(plan))
             places = pa.schema([one.with_name(f"c{at}") for at, one in enumerate(columns)])
             return table.table(plan), places
+        case Series():
+            check_series(plan.where)
+            return ranges.series(plan, plan.limit), answers.SERIES
         case _ if type(plan) in _LISTS:
             compiled, columns = _LISTS[type(plan)]
             return compiled(plan), columns
@@ -60,4 +67,7 @@ def statements(plan: Question) -> list[Statement]:
     """Return all statements of a plan; what one has from another's answer is empty."""
     if isinstance(plan, Traces):
         return [clickhouse.matching(plan), clickhouse.summaries(plan.tenant, [])]
+    if isinstance(plan, Range):
+        check_range(plan)
+        return [ranges.series(plan, SERIES_MAX)]
     return [statement(plan)[0]]

@@ -100,13 +100,18 @@ def composite(parts: Sequence[tuple[int, Fields]]) -> Fields:
     return sized(_joined(*pieces))
 
 
-def rows(body: bytes, kinds: Mapping[str, str]) -> pa.Table:
-    """Read a binary COPY of numbers without nulls; `kinds` are numpy's types by name."""
-    record = _record((name, f">{kind}") for name, kind in kinds.items())
+def rows(body: bytes, columns: pa.Schema) -> pa.Table:
+    """Read a binary COPY of numbers without nulls."""
+    record = _record((field.name, _FORMS[field.type]) for field in columns)
     count = (len(body) - len(_HEADER) - len(_TRAILER)) // (record.itemsize + 2)
     whole = np.dtype([("count", ">i2"), ("fields", record)])
     found = np.frombuffer(body, whole, count, len(_HEADER))["fields"]
-    return pa.table({name: pa.array(found[name].astype(kind)) for name, kind in kinds.items()})
+    arrays = []
+    for field in columns:
+        plain: Any = found[field.name].astype(_FORMS[field.type].replace(">", "="))
+        unsigned = field.type == pa.uint64()
+        arrays.append(pa.array(plain.view(np.uint64) if unsigned else plain, field.type))
+    return pa.Table.from_arrays(arrays, schema=columns)
 
 
 def _record(kinds: Any) -> np.dtype[Any]:

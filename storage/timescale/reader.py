@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from io import BytesIO
 from typing import Any, Final
 
 import pyarrow as pa
@@ -15,7 +16,9 @@ from pipeline.plan import (
     Metrics,
     Plan,
     Question,
+    Range,
     Records,
+    Series,
     Services,
     Table,
     Values,
@@ -23,11 +26,15 @@ from pipeline.plan import (
 from pipeline.signal import Signal
 from storage import answers as columns
 from storage.compile import series_lists as lists
+from storage.compile import series_ranges as ranges
 from storage.compile import timescale as compiled
 from storage.compile.timescale import Statement
 from storage.fields import check
+from storage.ranges.compute import compute
+from storage.ranges.groups import SERIES_MAX, group
+from storage.ranges.source import bounded, check_range, check_series, sources
 from storage.tabulate import plain, tabulate
-from storage.timescale import answers, searches
+from storage.timescale import answers, binary, searches
 from storage.timescale.server import Connection, Pool
 
 TABULATED_MAX: Final = 50_000
@@ -44,12 +51,28 @@ class Reader:
         """Return the answer of a plan."""
         if isinstance(plan, Table):
             return await self._tabulate(plan)
+        if isinstance(plan, Range):
+            return await self._range(plan)
         async with self._pool.transaction(readonly=True) as connection:
             if isinstance(plan, Explain):
                 return await _explain(connection, plan)
             statement, found = await _statement(connection, plan)
             rows: Sequence[Any] = await connection.fetch(statement.sql, *statement.parameters)
         return await asyncio.to_thread(answers.table, rows, found)
+
+    async def _range(self, plan: Range) -> pa.Table:
+        check_range(plan)
+        fetched = []
+        async with self._pool.transaction(readonly=True) as connection:
+            found = await searches.look_up(connection, plan.tenant, plan.where)
+            asked = ranges.series(plan, found, SERIES_MAX + 1)
+            rows = await connection.fetch(asked.sql, *asked.parameters)
+            series = await asyncio.to_thread(answers.table, rows, columns.SERIES)
+            groups = await asyncio.to_thread(group, plan, series)
+            for one in sources(plan, series):
+                points = await _points(connection, ranges.points(plan, one, found), one.columns)
+                fetched.append((one, bounded(points)))
+        return (await asyncio.to_thread(compute, plan, groups, fetched)).slice(0, plan.limit)
 
     async def _tabulate(self, plan: Table) -> pa.Table:
         """Compute the stages of a question here, over a bounded number of points."""
@@ -64,6 +87,16 @@ class Reader:
                 "PostgreSQL, and more match: narrow the time range or name a metric"
             )
         return await asyncio.to_thread(lambda: tabulate(plan, plain(found).to_pylist()))
+
+
+async def _points(connection: Connection, asked: Statement, wanted: pa.Schema) -> pa.Table:
+    """Fetch points; numbers alone come as bytes, which become columns as they are."""
+    if any(pa.types.is_list(field.type) for field in wanted):
+        rows = await connection.fetch(asked.sql, *asked.parameters)
+        return await asyncio.to_thread(answers.table, rows, wanted)
+    body = BytesIO()
+    await connection.copy_from_query(asked.sql, *asked.parameters, output=body, format="binary")
+    return binary.rows(body.getvalue(), wanted)
 
 
 async def _statement(connection: Connection, plan: Question) -> tuple[Statement, pa.Schema]:
@@ -83,6 +116,10 @@ async def _statement(connection: Connection, plan: Question) -> tuple[Statement,
             return lists.heads(plan), columns.HEADS
         case Services(signal=Signal.METRICS | None):
             return lists.services(plan), columns.SERVICES
+        case Series():
+            check_series(plan.where)
+            found = await searches.look_up(connection, plan.tenant, plan.where)
+            return ranges.series(plan, found, plan.limit), columns.SERIES
         case Metrics():
             return lists.metrics(plan), columns.METRICS
         case _:

@@ -15,7 +15,21 @@ from storage.timescale.server import GREETING_S, Server
 # Codes: PostgreSQL's Appendix A; two characters are a class.
 _NEVER: Final = ("22", "54")
 _NO_ROOM: Final = ("53",)
-_NOT_NOW: Final = ("08", "25", "28", "3D", "3F", "40", "42", "53", "55", "57", "58", "XX")
+_NOT_NOW: Final = (
+    "08",
+    "25",
+    "28",
+    "3D",
+    "3F",
+    "40",
+    "42P01",
+    "42501",
+    "53",
+    "55",
+    "57",
+    "58",
+    "XX",
+)
 _TIMEOUT: Final = ("57014", "25P03")
 _DRIVER: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _NETWORK: Final = (OSError, asyncio.TimeoutError)

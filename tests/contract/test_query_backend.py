@@ -431,7 +431,7 @@ def test_stages_are_computed_over_points_too(both):
         (plan.Aggregate("points", plan.Function.COUNT),), (plan.Key("name", "name"),)
     )
     asked = plan.Table(
-        Signal.METRICS, "a", 0, 2**63, None, (made,), (counted,), limit=10, groups_max=10
+        Signal.METRICS, "a", 0, 2**63, None, (made,), (counted,), limit=50, groups_max=50
     )
     memory, engine = both.answers(asked)
     assert sorted(map(repr, memory.to_pylist())) == sorted(map(repr, engine.to_pylist()))
