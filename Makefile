@@ -7,7 +7,7 @@ READY := .venv/.ready
 CLIENTS := tests/clients
 PEERS := build/peers
 
-.PHONY: run test peers check lint types arch wheel bench bench-codec faults fuzz fuzz-native golden sim pin clean
+.PHONY: run test peers check lint types arch wheel bench bench-codec faults fuzz fuzz-api fuzz-native golden sim pin clean
 
 run: $(READY) ## everything in one process: embedded NATS and chdb
 	$(BIN)/aura up
@@ -35,11 +35,15 @@ wheel: $(READY) ## the built wheel, in an environment of its own, outside the ch
 bench: $(READY) ## CPU-seconds per million records, beside the bare insert
 	$(BIN)/python -m tests.bench.path
 
-bench-codec: $(READY) ## microseconds a record of the codec, beside protobuf's parse
+bench-codec: $(READY) ## microseconds a record of the codec: protobuf beside its own parse, JSON beside protobuf
 	$(BIN)/python -m tests.bench.codec
+	$(BIN)/python -m tests.bench.json_codec
 
 fuzz: $(READY) ## attack an Aura: MINUTES= (10), SEED= (printed), CASE= (one alone)
 	$(BIN)/python -m tests.fuzz
+
+fuzz-api: $(READY) ## schemathesis on the query API of an Aura: MINUTES= (10), SEED= (printed)
+	$(BIN)/python -m tests.fuzz.openapi
 
 faults: $(READY) ## kills, full disks, clocks, rude clients; all counted: ROUNDS= (200), MINUTES=, SEED=
 	$(BIN)/python -m tests.faults

@@ -10,10 +10,11 @@ from pipeline.errors import Unavailable
 
 LARGE_BYTES: Final = 256 * 1024
 """From here on work goes aside. Below it takes some milliseconds at most (measured: 20 to 60 ms a
-MiB), as long as the interpreter takes to pass from one thread to another a few times."""
+MiB of JSON that is left to Python, 1 of any other), as long as the interpreter takes to pass from
+one thread to another a few times."""
 
 THREADS: Final = 2
-"""They share one interpreter lock: a second one is for a body that is not as large as the first."""
+"""A second one is for a body that is not as large as the first."""
 
 _T = TypeVar("_T")
 _Arguments = TypeVarTuple("_Arguments")

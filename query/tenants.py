@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from math import ceil
 from typing import Final
 
 from pipeline.errors import Overloaded
@@ -64,7 +63,7 @@ class Tenants:
         for name, used in account.used.items():
             over = used - self._allowed[name]
             if over >= 0:
-                wait_s = max(1, ceil((over + 1) / self._allowed[name] * MINUTE_S))
+                wait_s = int(over / self._allowed[name] * MINUTE_S) + 1
                 what = "the engine's time" if name == "time" else name
                 raise Overloaded(
                     f"the questions of this tenant took more {what} than it may in a minute "

@@ -8,7 +8,17 @@ from typing import Any, Final
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from pipeline.plan import Dependencies, Explain, Plan, Question, Range, Records, Table, Traces
+from pipeline.plan import (
+    CUT,
+    Dependencies,
+    Explain,
+    Plan,
+    Question,
+    Range,
+    Records,
+    Table,
+    Traces,
+)
 from pipeline.ports import Commit, Cost, Group, Recovery
 from pipeline.signal import Signal
 from storage import committer, explain, migrate
@@ -16,9 +26,11 @@ from storage.answers import EXPLAINED, MATCHES, SERIES, SUMMARIES, SUMMARY
 from storage.committer import Committer
 from storage.compile import clickhouse as compiled
 from storage.compile import ranges
+from storage.compile.parameters import Statement
 from storage.compile.statement import statement, statements
 from storage.config import StorageConfig
 from storage.connection import READING, Connection
+from storage.examination import Examination, matches
 from storage.fence import Fence
 from storage.kinds import kinds
 from storage.ranges.compute import compute
@@ -43,9 +55,10 @@ class ClickHouse:
         self._writers: dict[tuple[Signal, int], tuple[Connection, Committer]] = {}
         self._connections: list[Connection] = []
         self._control = self._connect("control")
-        self._lookups = self._pool("lookup", config.lookup_readers, {})
+        self._lookups = self._pool("lookup", config.lookup_readers, {"priority": "1"})
         threads = {"max_threads": str(config.query_threads_max)} if config.query_threads_max else {}
-        self._scans = self._pool("scan", config.readers, threads)
+        # What scans have read waits, block by block, while a look-up runs.
+        self._scans = self._pool("scan", config.readers, {"priority": "2", **threads})
 
     async def recover(self, signal: Signal, partition: int) -> Recovery:
         """Look up the newest commit record and what lies above it."""
@@ -95,15 +108,21 @@ class ClickHouse:
         return await pool.ask(*statement(plan), plan.tenant, cost)
 
     async def _traces(self, plan: Traces, cost: Cost) -> pa.Table:
-        found = await self._scans.ask(compiled.matching(plan), MATCHES, plan.tenant, cost)
-        matched: dict[str, int] = dict(zip(*_columns(found), strict=True))
-        if not matched:
-            return SUMMARY.empty_table()
-        summaries = compiled.summaries(plan.tenant, list(matched))
-        rows = await self._lookups.ask(summaries, SUMMARIES, plan.tenant, cost)
-        (ids,) = _columns(rows.select(["trace_id"]))
-        times = [matched[one.hex().upper()] for one in ids]
-        return rows.append_column(SUMMARY.field("matched_ns"), pa.array(times, pa.uint64()))
+        async def ask(asked: Statement, columns: pa.Schema) -> pa.Table:
+            return await self._scans.ask(asked, columns, plan.tenant, cost)
+
+        if plan.whole is None:
+            matched, cut = matches(await ask(compiled.matching(plan), MATCHES)), False
+        else:
+            matched, cut = await Examination(plan, plan.whole, ask).matching()
+        found = SUMMARY.empty_table()
+        if matched:
+            summaries = compiled.summaries(plan.tenant, list(matched))
+            rows = await self._lookups.ask(summaries, SUMMARIES, plan.tenant, cost)
+            (ids,) = _columns(rows.select(["trace_id"]))
+            times = pa.array([matched[one.hex().upper()] for one in ids], pa.uint64())
+            found = rows.append_column(SUMMARY.field("matched_ns"), times)
+        return found.replace_schema_metadata({CUT: b"1"} if cut else None)
 
     async def _range(self, plan: Range, cost: Cost) -> pa.Table:
         check_range(plan)
@@ -150,7 +169,8 @@ class ClickHouse:
         }
         answer_s = config.query_time_max + _SPARE_S
         connections = [self._connect(f"{name}-{at}", asks, answer_s) for at in range(size)]
-        return Pool(connections, self._control, config.tenant_readers, config.limits())
+        tenant_max = max(1, min(config.tenant_readers, size - 1))
+        return Pool(connections, self._control, tenant_max, config.limits())
 
     def _connect(
         self, name: str, settings: Mapping[str, str] | None = None, answer_s: float | None = None

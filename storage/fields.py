@@ -177,7 +177,7 @@ def _fits(kind: Kind, name: str, operator: Operator, value: Scalar) -> bool:
             return isinstance(value, bool) and operator in _EQUALITY
         case Kind.ID:
             size = _ID_BYTES.get(name)
-            return isinstance(value, bytes) and operator in _EQUALITY and size in (None, len(value))
+            return isinstance(value, bytes) and size in (None, len(value))
         case Kind.ANY:
             return isinstance(value, (str, int, float)) and _bounded(value)
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline import schema
 from pipeline.plan import (
+    CUT,
     Condition,
     Dependencies,
     Explain,
@@ -26,7 +27,6 @@ from pipeline.plan import (
     Services,
     Table,
     Trace,
-    TracePlace,
     Traces,
     Values,
 )
@@ -35,15 +35,15 @@ from pipeline.signal import Signal
 from storage import answers, survey
 from storage.answers import RECORDS, SUMMARY
 from storage.evaluate import Row, matches
-from storage.fields import check
+from storage.fields import check, check_whole
 from storage.ranges import rows as in_memory
 from storage.ranges.compute import compute
 from storage.ranges.groups import group
 from storage.ranges.source import check_range, check_series, sources
 from storage.tables import covers, ordinals, services
 from storage.tabulate import plain, tabulate
+from storage.traces import examine, newest, summary
 
-_ERROR = 2
 _PLACES = ["time", "epoch", "partition", "sequence", "ordinal"]
 
 
@@ -90,7 +90,7 @@ class MemoryStore:
     ) -> AsyncGenerator[pa.RecordBatch, None]:
         """Answer a plan; see `pipeline.ports.QueryBackend`."""
         if isinstance(plan, Explain):
-            row = {"sql": "", "parameters": repr(plan.of), "indexes": []}
+            row = {"sql": "", "parameters": "{}", "indexes": []}  # every row is looked at
             yield pa.RecordBatch.from_pylist([row], schema=answers.EXPLAINED)
             return
         began_ns = time.monotonic_ns()
@@ -105,7 +105,6 @@ class MemoryStore:
                 check(plan.signal, plan.where)
                 return self._records(plan)
             case Traces():
-                check(Signal.TRACES, plan.where)
                 return self._traces(plan)
             case Trace():
                 spans = self._all(Signal.TRACES, plan.tenant)
@@ -173,13 +172,16 @@ class MemoryStore:
         )
 
     def _matching(self, signal: Signal, plan: Records | Traces | Table) -> pa.Table:
+        return _where(self._within(signal, plan), plan.where)
+
+    def _within(self, signal: Signal, plan: Records | Traces | Table) -> pa.Table:
         rows = self._all(signal, plan.tenant)
         start, end = (
             pa.scalar(min(max(0, ns), 2**64 - 1), pa.uint64())
             for ns in (plan.start_ns, plan.end_ns)
         )
         within = pc.and_(pc.greater_equal(rows["time"], start), pc.less(rows["time"], end))
-        return _where(rows.filter(within), plan.where)
+        return rows.filter(within)
 
     def _records(self, plan: Records) -> pa.Table:
         found = self._matching(plan.signal, plan)
@@ -190,23 +192,26 @@ class MemoryStore:
         return found.take(pa.array(chosen, pa.int64()))
 
     def _traces(self, plan: Traces) -> pa.Table:
-        newest: dict[bytes, int] = {}
-        found = self._matching(Signal.TRACES, plan).select(["trace_id", *_PLACES])
-        for one in found.to_pylist():
-            if survey.committed(plan, one):
-                newest[one["trace_id"]] = max(newest.get(one["trace_id"], 0), one["time"])
-        places = sorted((TracePlace(newest[one], one) for one in newest), reverse=True)
-        within = [one for one in places if plan.after is None or one < plan.after]
-        chosen = [one.trace_id for one in within[: plan.limit]]
         spans = self._all(Signal.TRACES, plan.tenant)
+        if plan.whole is None:
+            check(Signal.TRACES, plan.where)
+            matching = self._matching(Signal.TRACES, plan)
+            places, cut = newest(plan, matching.to_pylist())[: plan.limit], False
+        else:
+            check_whole(plan.whole)
+            within = self._within(Signal.TRACES, plan)
+            places, cut = examine(plan, plan.whole, plain(spans), plain(within))
+        times = {one.trace_id: one.matched_ns for one in places}
+        chosen = list(times)
         of_traces = spans.filter(pc.is_in(spans["trace_id"], pa.array(chosen, schema.TRACE_ID)))
         rows = sorted(of_traces.to_pylist(), key=lambda one: one["trace_id"])
         summaries = [
-            _summary(trace_id, list(group)) | {"matched_ns": newest[trace_id]}
+            summary(trace_id, list(group)) | {"matched_ns": times[trace_id]}
             for trace_id, group in groupby(rows, key=lambda one: one["trace_id"])
         ]
         summaries.sort(key=lambda one: (one["start_ns"], one["trace_id"]), reverse=True)
-        return pa.Table.from_pylist(summaries, schema=SUMMARY)
+        found = pa.Table.from_pylist(summaries, schema=SUMMARY)
+        return found.replace_schema_metadata({CUT: b"1"} if cut else None)
 
 
 def _where(rows: pa.Table, condition: Condition | None) -> pa.Table:
@@ -232,23 +237,6 @@ def _stored(signal: Signal, rows: pa.RecordBatch, group: Group) -> pa.Table:
         "ordinal": ordinals(rows["sequence"]),
     }
     return pa.table(dict(columns)).select(RECORDS[signal].names).cast(RECORDS[signal])
-
-
-def _summary(trace_id: bytes, spans: list[Row]) -> dict[str, Any]:
-    roots = [one for one in spans if not any(one["parent_span_id"])]
-    root = min(
-        roots, key=lambda one: (one["start_time_unix_nano"], one["span_id"]), default=None
-    ) or {"service_name": "", "name": ""}
-    return {
-        "trace_id": trace_id,
-        "start_ns": min(one["start_time_unix_nano"] for one in spans),
-        "end_ns": max(one["end_time_unix_nano"] for one in spans),
-        "span_count": len(spans),
-        "error_count": sum(one["status_code"] == _ERROR for one in spans),
-        "services": sorted({one["service_name"] for one in spans}),
-        "root_service": root["service_name"],
-        "root_name": root["name"],
-    }
 
 
 def _place(commit: Commit) -> tuple[int, int]:

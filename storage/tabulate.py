@@ -240,7 +240,10 @@ def _json(text: str | None, key: str, pattern: str) -> str | None:
 
 def _first(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object; of a repeated name the first counts."""
-    return dict(reversed(pairs))
+    found: dict[str, Any] = {}
+    for name, member in pairs:
+        found.setdefault(name, member)
+    return found
 
 
 def _down(within: Any, path: list[str]) -> Any:

@@ -19,11 +19,12 @@ from storage.target import Target
 _CODE: Final = re.compile(r"[Cc]ode:? (\d+)")
 # Codes: ClickHouse's src/Common/ErrorCodes.cpp.
 _MEMORY: Final = 241
+_ROWS: Final = 158
 _BY_MEMORY: Final = "query_memory_bytes_max"
 _OF_ALL: Final = re.compile(r"\((?:total|for user)\)|[Uu]ser memory limit")
 """Marks of a memory limit that is not the query's own."""
 _LIMITS: Final = {
-    158: ("it would read too many rows, more than {query_rows_max}", "query_rows_max"),
+    _ROWS: ("it would read too many rows, more than {query_rows_max}", "query_rows_max"),
     159: ("it took too long, more than {query_time_max:g} s", "query_time_max"),
     160: ("it would take too long, more than {query_time_max:g} s", "query_time_max"),
     167: ("it has too many conditions", ""),
@@ -77,6 +78,8 @@ def asking(limits: Mapping[str, float]) -> Iterator[None]:
         limit = _LIMITS.get(_MEMORY if out_of_memory else code or 0)
         if code == _MEMORY and _OF_ALL.search(str(error)):
             raise Overloaded("the store has no memory left for this question now") from error
+        if code == _ROWS and "GROUP BY" in str(error):
+            limit = ("it has too many groups", "")
         if limit is not None:
             text, setting = limit[0].format(**limits), limit[1]
             named = f"{text} (storage.{setting})" if setting else text

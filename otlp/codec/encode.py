@@ -1,61 +1,51 @@
 """Arrow to a request: what was stored, as OTLP again."""
 
-from collections.abc import Iterator, Mapping
-from itertools import groupby
-from operator import itemgetter
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 
-from otlp.codec import logs, points, spans
-from otlp.codec.cells import rows_of
-from otlp.codec.envelopes import write_resource, write_scope
-from otlp.codec.request import REQUESTS, Request
-from pipeline.schema import SCHEMAS
+from otlp.codec import _native
+from otlp.codec.request import NUMBERS
+from pipeline.schema import SCHEMAS, TEXT
 from pipeline.signal import Signal
 
 _NOT_OTLP: Final = {"sequence", "time"}
 """Columns of our own, which rows may lack."""
 
-_FIELDS: Final[Mapping[Signal, tuple[str, str, str]]] = {
-    Signal.TRACES: ("resource_spans", "scope_spans", "spans"),
-    Signal.LOGS: ("resource_logs", "scope_logs", "log_records"),
-    Signal.METRICS: ("resource_metrics", "scope_metrics", "metrics"),
+_REPEATING: Final = {
+    signal: pa.schema([field for field in columns if field.name not in _NOT_OTLP])
+    for signal, columns in SCHEMAS.items()
 }
+"""The columns that the native codec reads, as the decoder makes them."""
+
+_PLAIN: Final = {
+    signal: pa.schema(
+        [field.with_type(TEXT.value_type) if field.type == TEXT else field for field in columns]
+    )
+    for signal, columns in _REPEATING.items()
+}
+"""The same without dictionaries: it reads both."""
 
 
-def encode(signal: Signal, rows: pa.RecordBatch | pa.Table) -> Request:
+def encode(signal: Signal, rows: pa.RecordBatch | pa.Table) -> bytes:
     """
-    Return the rows as an Export…ServiceRequest, in their order.
+    Return the rows as an Export…ServiceRequest in protobuf, in their order.
 
     Consecutive rows of equal resource, scope and metric share an envelope. What was sent comes back
     exactly, but that a message without content is left out (an empty status, body, Buckets or
     Resource), an all-zero parent is empty, and a NaN inside an attribute is the usual one. Rows may
     have other columns too, lack `sequence` and `time`, and hold plain text for dictionaries.
+
+    Raises ValueError for a row whose texts the decoder does not write, OverflowError beyond 2 GiB.
     """
     table = rows if isinstance(rows, pa.Table) else pa.Table.from_batches([rows])
-    names = [name for name in SCHEMAS[signal].names if name not in _NOT_OTLP]
-    request = REQUESTS[signal]()
-    resources, scopes, records = _FIELDS[signal]
-    for resource, of_resource in groupby(rows_of(table, names), itemgetter("resource")):
-        around = getattr(request, resources).add()
-        write_resource(around, resource)
-        for scope, of_scope in groupby(of_resource, itemgetter("scope")):
-            group = getattr(around, scopes).add()
-            write_scope(group, scope)
-            _write(signal, getattr(group, records), of_scope)
-    return request
+    table = table.select(_PLAIN[signal].names)
+    if table.schema not in (_REPEATING[signal], _PLAIN[signal]):
+        table = table.cast(_PLAIN[signal])
+    return _native.encode(NUMBERS[signal], tuple(map(_array, table.to_batches())))
 
 
-def _write(signal: Signal, records: Any, rows: Iterator[dict[str, Any]]) -> None:
-    if signal is Signal.METRICS:
-        for _, of_metric in groupby(rows, itemgetter(*points.METRIC)):
-            data_points = None
-            for row in of_metric:
-                if data_points is None:
-                    data_points = points.write_metric(records, row)
-                points.write(data_points, row)
-        return
-    write = spans.write if signal is Signal.TRACES else logs.write
-    for row in rows:
-        write(records, row)
+def _array(batch: pa.RecordBatch) -> object:
+    """Return the rows as a capsule that keeps them."""
+    _, array = batch.__arrow_c_array__()  # type: ignore[no-untyped-call] # the stubs leave it out
+    return array

@@ -13,6 +13,8 @@ The rules are those of the OTLP specification ("JSON Protobuf Encoding"), read l
 - text with half a surrogate pair gets U+FFFD in its place, since protobuf holds UTF-8 only.
 
 Anything else is Rejected with its path.
+
+Usual requests are read natively, by the same rules; what is wrong or odd there is read here.
 """
 
 import base64
@@ -27,13 +29,12 @@ from typing import Any, Final, NoReturn, TypeAlias
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
+from otlp.codec._native import transcode
+from otlp.codec.grammar import IDS, grammar
 from otlp.codec.request import REQUESTS
 from pipeline.errors import Rejected
 from pipeline.signal import Signal
 from pipeline.value import double_text
-
-IDS: Final = frozenset({"trace_id", "span_id", "parent_span_id"})
-"""The fields that are hex in OTLP/JSON: no other field of any message has one of these names."""
 
 INVALID_ID: Final = b"\xff"
 """Stands for an ID that is not hex: neither empty nor of any ID's length."""
@@ -69,6 +70,12 @@ class Misread(Rejected):
 
 def from_json(signal: Signal, body: bytes) -> bytes:
     """Return an OTLP/JSON request as protobuf; raises Rejected, which for a value is Misread."""
+    payload = transcode(grammar(signal), body)
+    return from_text(signal, body) if payload is None else payload
+
+
+def from_text(signal: Signal, body: bytes) -> bytes:
+    """Do the same without native code, which leaves to it what is wrong or odd."""
     try:
         content = json.loads(body.decode(), parse_constant=no_constant)
     except RecursionError as error:

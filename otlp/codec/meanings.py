@@ -9,59 +9,52 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from otlp.codec.instant import NS_MAX, duration_ns, instant_ns, milliseconds_ns
 from otlp.codec.record import Fault, Record, identifier, text, write
+from otlp.codec.vocabulary import (
+    END,
+    EVENT_NAME,
+    KINDS,
+    LEVEL,
+    LEVELS,
+    MESSAGE,
+    PARENT_SPAN_ID,
+    SEVERITY_NUMBER,
+    SPAN_ID,
+    SPAN_START,
+    START,
+    STATUS_MESSAGE,
+    STATUSES,
+    TEMPORALITIES,
+    TIME,
+    TRACE_ID,
+    TYPES,
+)
 from pipeline.signal import Signal
 
-TIME: Final = ("timestamp", "time", "@timestamp")
-START: Final = ("start_time", "start", "startTime")
-LEVEL: Final = ("level", "severity", "severity_text", "severityText")
-SPAN_ID: Final = ("span_id", "spanId")
-
-LEVELS: Final = {
-    "TRACE": 1,
-    "DEBUG": 5,
-    "INFO": 9,
-    "INFORMATION": 9,
-    "NOTICE": 10,
-    "WARN": 13,
-    "WARNING": 13,
-    "ERROR": 17,
-    "ERR": 17,
-    "CRITICAL": 21,
-    "FATAL": 21,
-    "ALERT": 22,
-    "EMERGENCY": 23,
-}
-"""The severity numbers of what loggers call their levels; other texts are kept without one."""
-
-_KINDS: Final = ("unspecified", "internal", "server", "client", "producer", "consumer")
-_STATUSES: Final = ("unset", "ok", "error")
 _TRACE: Final = identifier(16)
 _SPAN: Final = identifier(8)
 
 
 def _log(record: Record, now_ns: int) -> LogRecord:
-    number = record.take(("severity_number", "severityNumber"), _severity_number)
+    number = record.take(SEVERITY_NUMBER, _severity_number)
     level = record.take(LEVEL, _level)
     log = LogRecord(
         time_unix_nano=record.take(TIME, instant_ns) or 0,
         observed_time_unix_nano=now_ns,
         severity_text=level[1] if level else "",
-        trace_id=record.take(("trace_id", "traceId"), _TRACE) or b"",
+        trace_id=record.take(TRACE_ID, _TRACE) or b"",
         span_id=record.take(SPAN_ID, _SPAN) or b"",
-        event_name=record.take(("event_name", "eventName"), text) or "",
+        event_name=record.take(EVENT_NAME, text) or "",
     )
     # A number beyond the enum is kept: OTLP's enums are open.
     log.severity_number = number or (level[0] if level else 0)  # type: ignore[assignment]
-    record.take(
-        ("message", "body", "msg"), lambda value: write(log.body, value, "message"), blank=True
-    )
+    record.take(MESSAGE, lambda value: write(log.body, value, "message"), blank=True)
     record.rest(log.attributes)
     return log
 
 
 def _span(record: Record, now_ns: int) -> Span:
-    start = record.take((*START, *TIME), instant_ns)
-    end = record.take(("end_time", "end", "endTime"), instant_ns)
+    start = record.take(SPAN_START, instant_ns)
+    end = record.take(END, instant_ns)
     length = record.take(("duration",), duration_ns)
     if length is None:
         length = record.take(("duration_ms",), milliseconds_ns)
@@ -70,17 +63,17 @@ def _span(record: Record, now_ns: int) -> Span:
     if end is None:
         end = min(start + (length or 0), NS_MAX)
     span = Span(
-        trace_id=_required(record, ("trace_id", "traceId"), _TRACE),
+        trace_id=_required(record, TRACE_ID, _TRACE),
         span_id=_required(record, SPAN_ID, _SPAN),
-        parent_span_id=record.take(("parent_span_id", "parentSpanId"), _SPAN) or b"",
+        parent_span_id=record.take(PARENT_SPAN_ID, _SPAN) or b"",
         name=record.take(("name",), text) or "",
         start_time_unix_nano=start,
         end_time_unix_nano=end,
     )
-    kind = record.take(("kind",), _choice(_KINDS)) or 0
+    kind = record.take(("kind",), _choice(KINDS)) or 0
     span.kind = kind  # type: ignore[assignment]
-    code = record.take(("status",), _choice(_STATUSES)) or 0
-    message = record.take(("status_message", "statusMessage"), text) or ""
+    code = record.take(("status",), _choice(STATUSES)) or 0
+    message = record.take(STATUS_MESSAGE, text) or ""
     if code or message:
         span.status.CopyFrom(Status(message=message))
         span.status.code = code  # type: ignore[assignment]
@@ -94,8 +87,8 @@ def _metric(record: Record, now_ns: int) -> Metric:
         unit=record.take(("unit",), text) or "",
         description=record.take(("description",), text) or "",
     )
-    kind = record.take(("type",), _choice(("gauge", "sum", "counter"))) or 0
-    temporality = record.take(("temporality",), _choice(("cumulative", "delta"))) or 0
+    kind = record.take(("type",), _choice(TYPES)) or 0
+    temporality = record.take(("temporality",), _choice(TEMPORALITIES)) or 0
     if kind:
         metric.sum.is_monotonic = kind == 2
         metric.sum.aggregation_temporality = (

@@ -15,21 +15,27 @@ attributes), and a time as RFC 3339 or as Unix time in s, ms, us or ns; without 
   (unset, ok, error), `status_message`;
 - metrics: `name`, `value`, `unit`, `description`, `type` (gauge; counter: a sum that only grows;
   sum), `temporality` (cumulative, delta), `start_time` (`start`), `timestamp` (`time`).
+
+Usual bodies are read natively, by the same rules; what is wrong or odd there is read here.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
+from otlp.codec._native import read_plain, transcode_all
 from otlp.codec.cuts import NOTHING, Allowance, Cut, Cuts
 from otlp.codec.excerpt import dumped
+from otlp.codec.grammar import grammar
 from otlp.codec.json import Misread, from_content, no_constant
 from otlp.codec.meanings import WRITERS
 from otlp.codec.pieces import PATHS
 from otlp.codec.record import Fault, Record
-from otlp.codec.request import REQUESTS
+from otlp.codec.request import NUMBERS, REQUESTS
+from otlp.codec.vocabulary import EXPORTS, vocabulary
 from pipeline.errors import Rejected
 from pipeline.letter import Form
 from pipeline.signal import Signal
@@ -68,6 +74,13 @@ class _Unread:
 
     message: str
     text: str
+
+
+_EXPORTS: Final = {
+    signal: re.compile(rf'\s*{{\s*"(?:{"|".join(names)})"'.encode())
+    for signal, names in EXPORTS.items()
+}
+"""What begins as an export request of the signal."""
 
 
 class _Request:
@@ -136,6 +149,17 @@ def from_plain(signal: Signal, body: bytes, now_ns: int, allowance: Allowance = 
 
     Raises Rejected, with line and column, for what is no JSON.
     """
+    if _EXPORTS[signal].match(body):
+        payload = transcode_all(grammar(signal), body)
+    else:
+        payload = read_plain(vocabulary(signal), NUMBERS[signal], body, now_ns)
+    if payload is None:
+        return from_text(signal, body, now_ns, allowance)
+    return Plain(payload, 0, ())
+
+
+def from_text(signal: Signal, body: bytes, now_ns: int, allowance: Allowance = NOTHING) -> Plain:
+    """Do the same without native code, which leaves to it what is wrong or odd."""
     try:
         content = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -164,7 +188,8 @@ def _collected(request: _Request, documents: Iterable[tuple[int, Any]]) -> Plain
             request.add(line, record)
     if not seen:
         raise Rejected("the body is empty; send one JSON object, an array, or one object a line")
-    return Plain(request.payload(), request.refused, tuple(request.errors), request.cuts.kept)
+    errors, cuts = tuple(request.errors), tuple(request.cuts.kept)
+    return Plain(request.payload(), request.refused, errors, cuts)
 
 
 _DECODER: Final = json.JSONDecoder(parse_constant=no_constant)
@@ -212,11 +237,9 @@ def _line(line: str) -> Any:
 
 def _is_export(signal: Signal, content: Mapping[str, Any]) -> bool:
     for other in Signal:
-        snake = PATHS[other][0]
-        first, second = snake.split("_")
-        if snake in content or first + second.capitalize() in content:
+        if any(name in content for name in EXPORTS[other]):
             if other != signal:
-                raise Fault(snake, f"are {other}; send them to /v1/{other}")
+                raise Fault(EXPORTS[other][0], f"are {other}; send them to /v1/{other}")
             return True
     return False
 

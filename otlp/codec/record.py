@@ -8,13 +8,12 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from otlp.codec.json import sound
+from otlp.codec.vocabulary import SERVICE
 
 Read = TypeVar("Read")
 
 DEPTH_MAX: Final = 30
 """Objects and arrays in each other: three messages each, and protobuf stops at 100."""
-
-SERVICE: Final = ("service_name", "service.name", "serviceName", "service")
 
 
 class Fault(Exception):  # noqa: N818 - a verdict on one record, named as one

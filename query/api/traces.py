@@ -7,6 +7,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from otlp.codec import encode, to_json
+from otlp.codec.request import parse
 from pipeline.signal import Signal
 from query.api import answers, render, times
 from query.api.render import Json
@@ -84,4 +85,5 @@ def otlp(rows: pa.Table) -> bytes:
     order = sorted(
         range(len(pairs)), key=lambda row: (resources[pairs[row][0]], scopes[pairs[row]])
     )
-    return answers.encode(to_json(encode(Signal.TRACES, rows.take(order))))
+    payload = encode(Signal.TRACES, rows.take(order))
+    return answers.encode(to_json(parse(Signal.TRACES, payload)))

@@ -36,7 +36,7 @@ _CLOSING: Final = {"LPAR": ")", "OPEN": "}"}
 _ENDS: Final = {"RPAR", "RBRACE", "VBAR", "$END"}
 _SIGNS: Final = {
     "LPAR": "(", "OPEN": "{", "COMMA": ",", "_AS": "as", "_BY": "by", "_FROM": "from", "VBAR": "|",
-    "RPAR": ")", "QUOTED_NAME": "a name", "$END": "the end",
+    "RPAR": ")", "$END": "the end",
 }  # fmt: skip
 _ESCAPE: Final = re.compile(r"\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
 _ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", '"': '"', "'": "'", "`": "`"}
@@ -215,6 +215,8 @@ def _expected(error: UnexpectedInput) -> str:
         after_word = f"{_OPERATORS}, " if "OPERATOR" in known else ""
         end = f" or {opened}" if opened else ", | or the end"
         return f"expected {after_word}AND, OR{end}"
+    if {"COMMA", "QUOTED_NAME"} <= known:
+        return "expected , or | (-field sorts from large to small)"
     if known <= set(_SIGNS):
         *others, last = (sign for name, sign in _SIGNS.items() if name in known)
         return f"expected {', '.join(others)} or {last}" if others else f"expected {last}"

@@ -12,6 +12,10 @@ from storage.compile.parameters import Parameters, Statement
 from storage.fields import check
 from storage.tables import AS_DOUBLE, AS_INT
 
+# By the ID as well, so that two roots of one time are not mixed.
+EARLIEST: Final = "(start_time_unix_nano, span_id), parent_span_id = toFixedString('', 8)"
+"""Of several spans the first root: the arguments of argMinIf that follow what is taken of it."""
+
 _IDS_MAX: Final = 2000
 """IDs in one parameter: a server takes 128 KiB (`http_max_field_value_size`)."""
 
@@ -37,7 +41,7 @@ def matching(plan: Traces) -> Statement:
     parameters = Parameters()
     parts = [rows.where(plan, Signal.TRACES, parameters), *pages.committed(plan.within, parameters)]
     where = " AND ".join(parts)
-    having = pages.after_trace(plan.after, parameters)
+    having = "".join(f" HAVING {one}" for one in pages.after_trace(plan.after, parameters))
     limit = parameters.add(plan.limit, "UInt64")
     sql = (
         f"SELECT hex(trace_id) AS id, max(time) AS matched_ns FROM spans WHERE {where} "
@@ -50,24 +54,17 @@ def summaries(tenant: str, trace_ids: list[str]) -> Statement:
     """Return one row for each of these traces; columns as `plan.Traces` says."""
     parameters = Parameters()
     who = f"tenant = {parameters.add(tenant, 'String')}"
-    parts = [
-        parameters.add(trace_ids[at : at + _IDS_MAX], "Array(String)")
-        for at in range(0, max(1, len(trace_ids)), _IDS_MAX)
-    ]
-    ids = f"arrayJoin(arrayConcat({', '.join(parts)}))"
-    wanted = f"{who} AND trace_id IN (SELECT toFixedString(unhex({ids}), 16))"
-    # By the ID as well, so that two roots of one time are not mixed.
-    earliest = "(start_time_unix_nano, span_id), parent_span_id = toFixedString('', 8)"
+    wanted = f"{who} AND {among(trace_ids, parameters)}"
     sql = f"""SELECT trace_id,
     min(start_time_unix_nano) AS start_ns,
     max(end_time_unix_nano) AS end_ns,
     count() AS span_count,
     countIf(status_code = 2) AS error_count,
     arraySort(groupUniqArray(toString(service_name))) AS services,
-    argMinIf(toString(service_name), {earliest}) AS root_service,
-    argMinIf(toString(name), {earliest}) AS root_name
+    argMinIf(toString(service_name), {EARLIEST}) AS root_service,
+    argMinIf(toString(name), {EARLIEST}) AS root_name
 FROM spans
-WHERE {wanted} AND {_bounded(wanted)}
+WHERE {wanted} AND {bounded(wanted)}
 GROUP BY trace_id
 ORDER BY start_ns DESC, trace_id DESC"""
     return Statement(sql, parameters.bound)
@@ -81,13 +78,23 @@ def trace(plan: Trace) -> Statement:
     names = ", ".join(["service_name", *schema.SPANS.names, *PLACE])
     limit = parameters.add(plan.limit, "UInt64")
     sql = (
-        f"SELECT {names} FROM spans WHERE {wanted} AND {_bounded(wanted)} "
+        f"SELECT {names} FROM spans WHERE {wanted} AND {bounded(wanted)} "
         f"ORDER BY time, span_id LIMIT {limit}"
     )
     return Statement(sql, parameters.bound)
 
 
-def _bounded(wanted: str) -> str:
+def among(trace_ids: list[str], parameters: Parameters) -> str:
+    """Tell whether a trace is one of these, given as hex."""
+    parts = [
+        parameters.add(trace_ids[at : at + _IDS_MAX], "Array(String)")
+        for at in range(0, max(1, len(trace_ids)), _IDS_MAX)
+    ]
+    ids = f"arrayJoin(arrayConcat({', '.join(parts)}))"
+    return f"trace_id IN (SELECT toFixedString(unhex({ids}), 16))"
+
+
+def bounded(wanted: str) -> str:
     """Bound the time by where these traces lie: constants by the time that indexes are read."""
     first, last = (
         f"(SELECT {bound} FROM trace_bounds WHERE {wanted})"

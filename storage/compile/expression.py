@@ -39,6 +39,7 @@ class Expressions:
         self._tenant = tenant
         self._parameters = parameters
         self._conditions = Conditions(signal, tenant, parameters)
+        self._names = 0
 
     def sql(self, made: Made) -> str:
         """Return what a column is made of, which `storage.kinds` let through, as SQL."""
@@ -77,9 +78,10 @@ class Expressions:
                     f"attributes.value[{at}]",
                 )
             else:
-                found = self._listed(level, key)
+                self._names += 1
+                found = f"a{self._names}"
                 has, type_, text = (
-                    f"{found} != ''",
+                    f"({self._listed(level, key)} AS {found}) != ''",
                     f"toUInt8OrZero(substring({found}, 1, 1))",
                     f"substring({found}, 2)",
                 )

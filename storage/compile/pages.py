@@ -26,12 +26,12 @@ def after(place: Place | None, parameters: Parameters) -> list[str]:
     return [f"time <= {time}", f"(time < {time} OR {lower})"]
 
 
-def after_trace(place: TracePlace | None, parameters: Parameters) -> str:
-    """Return the HAVING of traces that come after a place."""
+def after_trace(place: TracePlace | None, parameters: Parameters) -> list[str]:
+    """Return the condition of groups, traces, that come after a place."""
     if place is None:
-        return ""
+        return []
     time = parameters.add(place.matched_ns, "UInt64")
-    return f" HAVING (matched_ns, trace_id) < ({time}, {parameters.fixed(place.trace_id)})"
+    return [f"(matched_ns, trace_id) < ({time}, {parameters.fixed(place.trace_id)})"]
 
 
 def committed(heads: Sequence[Head], parameters: Parameters) -> list[str]:

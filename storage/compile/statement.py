@@ -24,7 +24,7 @@ from pipeline.plan import (
 )
 from pipeline.signal import Signal
 from storage import answers
-from storage.compile import clickhouse, graph, lists, ranges, table
+from storage.compile import clickhouse, graph, lists, ranges, table, whole
 from storage.compile.parameters import Statement
 from storage.kinds import kinds
 from storage.ranges.groups import SERIES_MAX
@@ -66,7 +66,10 @@ def statement(plan: Question) -> tuple[Statement, pa.Schema]:
 def statements(plan: Question) -> list[Statement]:
     """Return all statements of a plan; what one has from another's answer is empty."""
     if isinstance(plan, Traces):
-        return [clickhouse.matching(plan), clickhouse.summaries(plan.tenant, [])]
+        search = (
+            clickhouse.matching(plan) if plan.whole is None else whole.candidates(plan, plan.whole)
+        )
+        return [search, clickhouse.summaries(plan.tenant, [])]
     if isinstance(plan, Range):
         check_range(plan)
         return [ranges.series(plan, SERIES_MAX)]

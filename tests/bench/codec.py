@@ -1,14 +1,15 @@
-"""CPU time of the codec a record, beside protobuf's own parse of the same bytes in the same run.
+"""CPU time of the codec a record, beside protobuf's own work on the same bytes in the same run.
 
 `python -m tests.bench.codec` prints a table: for each signal and size of a request, microseconds a
 record of protobuf's `FromString`, of `validate` and of decoding to a RecordBatch (a batch of at
-least a thousand records; `plain` is the decoder of the tests), the ratios to parsing, and the bytes
-a record of the batch. The runs take turns, and the least of each is taken.
+least a thousand records; `plain` is the decoder of the tests), of protobuf's `SerializeToString`
+and of encoding that batch, the ratios to parsing and to serializing, and the bytes a record of the
+batch. The runs take turns, and the least of each is taken.
 """
 
 import time
 
-from otlp.codec import Decoder, validate
+from otlp.codec import Decoder, encode, validate
 from otlp.codec.request import REQUESTS
 from pipeline.signal import Signal
 from pipeline.window import TimeWindow
@@ -58,19 +59,34 @@ def row(signal, size):
     def native():
         decoded(Decoder, signal, payloads, size)
 
-    parse_us, check_us, ours_us = least_us([parsed, checked, native], records)
-    (plain_us,) = least_us([lambda: decoded(PlainDecoder, signal, payloads, size)], records)
+    messages = [parse(payload) for payload in payloads]
     batch = decoded(Decoder, signal, payloads, size)
+
+    def serialized():
+        for message in messages:
+            message.SerializeToString()
+
+    def encoded():
+        encode(signal, batch)
+
+    runs = [parsed, checked, native, serialized, encoded]
+    parse_us, check_us, decode_us, serialize_us, encode_us = least_us(runs, records)
+    (plain_us,) = least_us([lambda: decoded(PlainDecoder, signal, payloads, size)], records)
     sent = sum(map(len, payloads)) / records
     return (
-        f"{signal:8}{size:6}{sent:8.0f}{parse_us:8.3f}{check_us:10.3f}{ours_us:8.3f}{plain_us:8.2f}"
-        f"{ours_us / parse_us:8.2f}{check_us / parse_us:8.2f}{batch.nbytes / records:8.0f}"
+        f"{signal:8}{size:6}{sent:8.0f}{parse_us:8.3f}{check_us:10.3f}{decode_us:8.3f}"
+        f"{plain_us:8.2f}{serialize_us:11.3f}{encode_us:8.3f}{decode_us / parse_us:8.2f}"
+        f"{check_us / parse_us:8.2f}{encode_us / serialize_us:11.2f}{batch.nbytes / records:8.0f}"
     )
 
 
 def main() -> None:
-    print("                bytes   parse  validate  decode   plain  decode validate  bytes")
-    print("signal    size   sent      us        us      us      us  /parse  /parse   held")
+    print(
+        "                bytes   parse  validate  decode   plain  serialize  encode"
+        "  decode validate     encode   bytes\n"
+        "signal    size   sent      us        us      us      us         us      us"
+        "  /parse  /parse /serialize    held"
+    )
     for signal in Signal:
         for size in SIZES:
             print(row(signal, size), flush=True)

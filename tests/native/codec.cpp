@@ -1,75 +1,20 @@
-// Mutates requests for a bounded time and has the native codec read them, under sanitizers.
+// Mutates requests and has the native codec read and write them; `fuzz.hpp` says how it is run.
 //
-//   codec SECONDS SEED FILE...
-//
-// Files are serialized requests whose name begins with the signal's number. What must hold for each
-// mutant: no crash, no read or write out of bounds, no undefined behaviour (the sanitizers), no hang
-// (an alarm), check and decode agree on every record, and the batch is sound: offsets ascend and end
-// within their items, text is UTF-8, a refused request leaves nothing behind.
-#include <unistd.h>
-
-#include <chrono>
-#include <cstdio>
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
-#include <random>
-#include <string>
-#include <vector>
+// Files are serialized requests. What must hold for each mutant: check and decode agree on every
+// record, and the batch is sound: offsets ascend and end within their items, text is UTF-8, a refused
+// request leaves nothing behind. The rows are written as a request again, which has as many records,
+// all of them valid; then once more with their texts mutated, which is written or refused.
+#include <deque>
 
 #include "batch.hpp"
+#include "fuzz.hpp"
+#include "request_writer.hpp"
 
 namespace {
 
 using aura::Bytes;
-
-constexpr unsigned kHangSeconds = 20;
-constexpr size_t kBytesMax = 1 << 16;
-
-struct Seed {
-  aura::Signal signal;
-  std::string bytes;
-};
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "broken: %s\n", what);
-  std::abort();
-}
-
-class Mutator {
- public:
-  explicit Mutator(uint64_t seed) : random_(seed) {}
-
-  size_t below(size_t most) { return most == 0 ? 0 : random_() % most; }
-
-  std::string mutant(const std::vector<Seed>& seeds, const Seed& seed) {
-    std::string bytes = seed.bytes;
-    for (size_t times = 1 + below(4); times > 0; --times) change(bytes, seeds[below(seeds.size())].bytes);
-    if (bytes.size() > kBytesMax) bytes.resize(kBytesMax);
-    return bytes;
-  }
-
- private:
-  void change(std::string& bytes, const std::string& other) {
-    static const char kOdd[] = {0, 1, 2, 8, 0x0a, 0x12, 0x7f, char(0x80), char(0xff), char(0xc0), '$'};
-    size_t at = below(bytes.size());
-    switch (below(7)) {
-      case 0: if (!bytes.empty()) bytes[at] = static_cast<char>(random_()); return;
-      case 1: if (!bytes.empty()) bytes[at] = kOdd[below(sizeof kOdd)]; return;
-      case 2: if (!bytes.empty()) bytes[at] = static_cast<char>(bytes[at] ^ 1 << below(8)); return;
-      case 3: bytes.erase(at, 1 + below(4)); return;
-      case 4: bytes.insert(at, 1 + below(10), kOdd[below(sizeof kOdd)]); return;
-      case 5: bytes.resize(at); return;
-      default: {
-        size_t from = below(other.size());
-        bytes.insert(at, other.substr(from, 1 + below(64)));
-      }
-    }
-  }
-
-  std::mt19937_64 random_;
-};
+using fuzz::Mutator;
+using fuzz::require;
 
 // Looks at every offset and every text of an exported array.
 void inspect(const ArrowArray& array) {
@@ -93,16 +38,69 @@ void inspect(const ArrowArray& array) {
   if (array.dictionary != nullptr) inspect(*array.dictionary);
 }
 
-size_t finished(aura::Batch& batch) {
+// Gives each text bytes of its own, which end where it ends: the sanitizer sees a read of one more.
+template <class Change>
+void own_texts(const ArrowArray& array, std::deque<std::vector<char>>& kept, Change change) {
+  if (array.n_buffers == 3) {
+    auto from = static_cast<const char*>(array.buffers[2]);
+    kept.emplace_back(from, from + static_cast<const int32_t*>(array.buffers[1])[array.length]);
+    change(kept.back());
+    array.buffers[2] = kept.back().data();
+  }
+  for (int64_t child = 0; child < array.n_children; ++child) own_texts(*array.children[child], kept, change);
+  if (array.dictionary != nullptr) own_texts(*array.dictionary, kept, change);
+}
+
+template <class Records>
+aura::Buffer written_as(const ArrowArray& rows) {
+  aura::RequestWriter<Records> request;
+  request.add(rows);
+  return request.finish();
+}
+
+// Returns the rows as a request, and an empty one for what is refused.
+aura::Buffer written(aura::Signal signal, const ArrowArray& rows, bool sound) {
+  try {
+    switch (signal) {
+      case aura::kTraces: return written_as<aura::SpansWriter>(rows);
+      case aura::kLogs: return written_as<aura::LogsWriter>(rows);
+      default: return written_as<aura::PointsWriter>(rows);
+    }
+  } catch (const aura::Unclear&) {
+    require(!sound, "what was decoded can be written");
+    return {};
+  }
+}
+
+void spoil(std::vector<char>& bytes, Mutator& mutator) {
+  static const Bytes kOdd("\"\\[]{},:$0e-n\xff", 14);
+  if (!bytes.empty() && mutator.below(4) == 0) bytes[mutator.below(bytes.size())] = kOdd[mutator.below(kOdd.size())];
+}
+
+void write_back(aura::Signal signal, const ArrowArray& rows, Mutator& mutator) {
+  ArrowArray own = rows;  // without `sequence` and `time`
+  own.children += 2;
+  own.n_children -= 2;
+  std::deque<std::vector<char>> kept;
+  own_texts(own, kept, [](std::vector<char>&) {});
+  aura::Buffer request = written(signal, own, true);
+  aura::Verdicts verdicts = aura::verdicts_of(signal, Bytes(request.data(), request.size()));
+  require(verdicts == aura::Verdicts(static_cast<size_t>(rows.length), aura::kValid), "rows come back");
+  own_texts(own, kept, [&](std::vector<char>& bytes) { spoil(bytes, mutator); });
+  written(signal, own, false);
+}
+
+size_t finished(aura::Signal signal, aura::Batch& batch, Mutator& mutator) {
   ArrowArray* rows = batch.finish();
   inspect(*rows);
+  write_back(signal, *rows, mutator);
   auto records = static_cast<size_t>(rows->length);
   rows->release(rows);
   return records;
 }
 
 // Returns whether the native codec had an answer of its own.
-bool one(aura::Signal signal, const std::string& good, const std::string& mutant) {
+bool one(aura::Signal signal, const std::string& good, const std::string& mutant, Mutator& mutator) {
   // A copy that ends where the bytes end: the sanitizer sees a read of one more.
   std::vector<char> exact(mutant.begin(), mutant.end());
   Bytes payload(exact.data(), exact.size());
@@ -127,34 +125,20 @@ bool one(aura::Signal signal, const std::string& good, const std::string& mutant
     require(outcome.refused == (refused == std::string::npos ? 0 : refused + 1), "they refuse the same");
     if (outcome.refused == 0) expected += verdicts.size();
   }
-  require(finished(*batch) == expected, "a request is added whole or not at all");
-  require(finished(*batch) == 0, "a finished batch is empty");
+  require(finished(signal, *batch, mutator) == expected, "a request is added whole or not at all");
+  require(finished(signal, *batch, mutator) == 0, "a finished batch is empty");
   return clear;
 }
 
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count < 4) {
-    std::fprintf(stderr, "usage: codec SECONDS SEED FILE...\n");
-    return 2;
+  std::vector<std::string> odd;
+  for (int byte : {0, 1, 2, 8, 0x0a, 0x12, 0x7f, 0x80, 0xff, 0xc0, int{'$'}}) {
+    odd.emplace_back(1, static_cast<char>(byte));
   }
-  std::vector<Seed> seeds;
-  for (int index = 3; index < count; ++index) {
-    std::string path = arguments[index], name = path.substr(path.rfind('/') + 1);
-    std::ifstream file(path, std::ios::binary);
-    seeds.push_back({static_cast<aura::Signal>(name[0] - '0'),
-                     std::string(std::istreambuf_iterator<char>(file), {})});
-  }
-  Mutator mutator(std::strtoull(arguments[2], nullptr, 10));
-  auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(std::atof(arguments[1]));
-  size_t mutants = 0, clear = 0;
-  while (std::chrono::steady_clock::now() < end) {
-    const Seed& seed = seeds[mutator.below(seeds.size())];
-    alarm(kHangSeconds);
-    clear += one(seed.signal, seed.bytes, mutator.mutant(seeds, seed));
-    ++mutants;
-  }
-  std::printf("%zu mutants, %zu of them clear\n", mutants, clear);
-  require(clear > 0, "some mutants are clear");
+  auto seeds = fuzz::seeds_of(count, arguments);
+  return fuzz::run(arguments, seeds, odd, [](const fuzz::Seed& seed, const std::string& mutant, Mutator& mutator) {
+    return one(static_cast<aura::Signal>(seed.signal), seed.bytes, mutant, mutator);
+  });
 }

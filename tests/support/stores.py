@@ -15,7 +15,7 @@ import pyarrow as pa
 from clickhouse_connect.driver.exceptions import OperationalError
 
 from otlp.codec import Decoder, encode, validate
-from otlp.codec.request import REQUESTS
+from otlp.codec.request import REQUESTS, parse
 from pipeline.batch import Batch
 from pipeline.plan import Plan, Records
 from pipeline.ports import Commit, Counts, Group, Recovery
@@ -222,7 +222,8 @@ def everything(signal: Signal, tenant: str, **changes: Any) -> Records:
 
 async def stored(backend: Any, signal: Signal, tenant: str) -> list[tuple[bytes, ...]]:
     """Return what a store holds of a tenant, in a form that `sent` has too."""
-    return sorted(records(signal, encode(signal, await ask(backend, everything(signal, tenant)))))
+    rows = await ask(backend, everything(signal, tenant))
+    return sorted(records(signal, parse(signal, encode(signal, rows))))
 
 
 async def holds(store: Any, signal: Signal, posts: Sequence[tuple[int, str, Any]]) -> None:

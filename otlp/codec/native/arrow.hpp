@@ -2,6 +2,7 @@
 // the struct is its ABI, the rest is how the buffers live until the last array of theirs is released.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <deque>
@@ -31,14 +32,14 @@ class Handover {
   ArrowArray* array(size_t length, size_t nulls, std::initializer_list<Buffer*> buffers,
                     std::vector<ArrowArray*> children = {}, ArrowArray* dictionary = nullptr) {
     Node& node = nodes_.emplace_back();
+    size_t count = 0;
     for (Buffer* buffer : buffers) {
-      node.pointers.push_back(buffer == nullptr ? nullptr : kept(std::move(*buffer)));
+      node.pointers[count++] = buffer == nullptr ? nullptr : kept(std::move(*buffer));
     }
     node.children = std::move(children);
     node.array = {static_cast<int64_t>(length), static_cast<int64_t>(nulls), 0,
-                  static_cast<int64_t>(node.pointers.size()),
-                  static_cast<int64_t>(node.children.size()), node.pointers.data(),
-                  node.children.data(), dictionary, release, this};
+                  static_cast<int64_t>(count),
+                  static_cast<int64_t>(node.children.size()), node.pointers.data(), node.children.data(), dictionary, release, this};
     ++alive_;
     return &node.array;
   }
@@ -46,12 +47,14 @@ class Handover {
  private:
   struct Node {
     ArrowArray array;
-    std::vector<const void*> pointers;
+    std::array<const void*, 3> pointers;
     std::vector<ArrowArray*> children;
   };
 
   const void* kept(Buffer buffer) {
-    if (buffer.size() == 0) buffer.room(8);  // an address even where there is nothing
+    // An address even where there is nothing: of no values, or of the one offset of no texts.
+    alignas(64) static const char kNothing[64] = {};
+    if (buffer.size() == 0) return kNothing;
     return buffers_.emplace_back(std::move(buffer)).data();
   }
 

@@ -16,6 +16,8 @@ struct Nothing {
   template <class... Any>
   void add(Any&&...) {}
   void add_null() {}
+  void add_nulls(size_t) {}
+  void add_empty(size_t) {}
   template <class... Any>
   void fill(Any&&...) {}
   void add_packed(Bytes) {}
@@ -65,12 +67,30 @@ struct Attributes {
   Kept<keep, Struct> items{fields(&keys, &values.types, &values.texts)};
   Kept<keep, Lists> rows{&items};
 
-  void add(Reader attribute) {
-    Attribute found = read_attribute(attribute);
+  [[gnu::always_inline]] void add(Reader in) {
+    UsualAttribute usual;
+    if (!usual.read(in)) return add_any(in);
+    if constexpr (keep) {
+      bool wide = in.slack();
+      keys.add(usual.key, wide);
+      if (usual.is_text) {
+        values.types.add(kString);
+        values.texts.add(usual.text, wide);
+      } else {
+        values.types.add(kInt);
+        write_int(values.texts.bytes(), usual.number);
+        values.texts.end();
+      }
+    }
+  }
+  void end() { rows.end(values.types.size()); }
+
+ private:
+  [[gnu::noinline]] void add_any(Reader in) {
+    Attribute found = read_attribute(in);
     keys.add(found.key);
     values.add(found.value);
   }
-  void end() { rows.end(values.types.size()); }
 };
 
 }  // namespace aura

@@ -22,7 +22,7 @@ class Column {
 template <class T>
 class Numbers final : public Column {
  public:
-  void add(T value) { values_.push(value); }
+  [[gnu::always_inline]] void add(T value) { values_.push(value); }
   void add_packed(Bytes little_endian) { values_.append(little_endian); }
   void fill(T value, size_t count) {
     char* at = values_.room(count * sizeof(T));
@@ -68,6 +68,11 @@ class Bits {
     if (bit) const_cast<char*>(bytes_.data())[size_ / 8] |= static_cast<char>(1 << size_ % 8);
     ++size_;
   }
+  void fill(bool bit, size_t count) {
+    for (; count > 0 && size_ % 8 != 0; --count) add(bit);
+    for (; count >= 8; count -= 8, size_ += 8) bytes_.push(static_cast<uint8_t>(bit ? 0xff : 0));
+    for (; count > 0; --count) add(bit);
+  }
   size_t size() const { return size_; }
   bool at(size_t index) const { return bytes_.data()[index / 8] >> index % 8 & 1; }
   void truncate(size_t size) {
@@ -88,9 +93,7 @@ class Bits {
 
 class Booleans final : public Column {
  public:
-  void fill(bool value, size_t count) {
-    for (; count > 0; --count) values_.add(value);
-  }
+  void fill(bool value, size_t count) { values_.fill(value, count); }
   size_t size() const override { return values_.size(); }
   void truncate(size_t size) override { values_.truncate(size); }
   ArrowArray* hand_over(Handover& to) override {
@@ -115,6 +118,11 @@ class Optionals final : public Column {
     valid_.add(false);
     ++nulls_;
   }
+  void add_nulls(size_t count) {
+    for (size_t index = 0; index < count; ++index) values_.push(T{});
+    valid_.fill(false, count);
+    nulls_ += count;
+  }
 
   size_t size() const override { return valid_.size(); }
   void truncate(size_t size) override {
@@ -136,17 +144,22 @@ class Optionals final : public Column {
 // The ends of values of variable length; the first begins at 0.
 class Offsets {
  public:
-  void end(size_t at) {
+  [[gnu::always_inline]] void end(size_t at) {
     if (ends_.size() == 0) ends_.push(int32_t{0});
     ends_.push(static_cast<int32_t>(at));
+  }
+  void repeat(size_t count) {
+    if (count == 0) return;
+    if (ends_.size() == 0) ends_.push(int32_t{0});
+    auto last = ends_.at<int32_t>(size());
+    char* at = ends_.room(count * sizeof last);
+    for (size_t index = 0; index < count; ++index) std::memcpy(at + index * sizeof last, &last, sizeof last);
+    ends_.wrote(count * sizeof last);
   }
   size_t size() const { return ends_.size() == 0 ? 0 : ends_.size() / sizeof(int32_t) - 1; }
   size_t begin(size_t index) const { return index == 0 ? 0 : static_cast<size_t>(ends_.at<int32_t>(index)); }
   void truncate(size_t size) { ends_.truncate(size == 0 ? 0 : (size + 1) * sizeof(int32_t)); }
-  Buffer* buffer() {
-    if (ends_.size() == 0) ends_.push(int32_t{0});
-    return &ends_;
-  }
+  Buffer* buffer() { return &ends_; }
 
  private:
   Buffer ends_;
@@ -158,9 +171,18 @@ class Texts final : public Column {
     bytes_.append(text);
     end();
   }
+  // `wide` says that `kWide` bytes behind the text may be read.
+  [[gnu::always_inline]] void add(Bytes text, bool wide) {
+    if (wide) {
+      bytes_.append_wide(text);
+    } else {
+      bytes_.append(text);
+    }
+    end();
+  }
   // A text is also written in pieces, and then ended.
   Buffer& bytes() { return bytes_; }
-  void end() { offsets_.end(bytes_.size()); }
+  [[gnu::always_inline]] void end() { offsets_.end(bytes_.size()); }
   Bytes at(size_t index) const {
     size_t begin = offsets_.begin(index);
     return Bytes(bytes_.data() + begin, offsets_.begin(index + 1) - begin);
@@ -206,6 +228,7 @@ class Lists final : public Column {
 
   // The items that were added since the last end are one value; `items` is how many there are.
   void end(size_t items) { offsets_.end(items); }
+  void add_empty(size_t count) { offsets_.repeat(count); }
 
   size_t size() const override { return offsets_.size(); }
   void truncate(size_t size) override {

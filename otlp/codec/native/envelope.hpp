@@ -17,6 +17,10 @@ inline void write_attribute(Buffer& out, const Attribute& attribute) {
   out.push(',');
   if (attribute.value.type == kString) {
     write_json_text(out, attribute.value.bytes);
+  } else if (attribute.value.type == kInt) {
+    out.push('"');
+    write_int(out, static_cast<int64_t>(attribute.value.bits));
+    out.push('"');
   } else {
     Buffer text;
     write_text(text, attribute.value);
@@ -25,15 +29,26 @@ inline void write_attribute(Buffer& out, const Attribute& attribute) {
   out.push(']');
 }
 
-// A JSON list of attributes, begun and ended here so that they may come one by one.
+// A JSON list of attributes, begun and ended here so that they may come one by one. Unless it is kept
+// it is checked only, as everything below.
+template <bool keep>
 class AttributeList {
  public:
-  explicit AttributeList(Buffer& out) : out_(out) { out_.push('['); }
-  void add(Reader attribute) {
-    if (!std::exchange(first_, false)) out_.push(',');
-    write_attribute(out_, read_attribute(attribute));
+  explicit AttributeList(Buffer& out) : out_(out) {
+    if (keep) out_.push('[');
   }
-  void end() { out_.push(']'); }
+  void add(Reader attribute) {
+    if constexpr (keep) {
+      if (!std::exchange(first_, false)) out_.push(',');
+      write_attribute(out_, read_attribute(attribute));
+    } else {
+      UsualAttribute usual;
+      if (!usual.read(attribute)) check_value(read_attribute(attribute).value);
+    }
+  }
+  void end() {
+    if (keep) out_.push(']');
+  }
 
  private:
   Buffer& out_;
@@ -50,7 +65,8 @@ inline void write_texts(Buffer& out, const char* key, const std::vector<Bytes>& 
   out.push(']');
 }
 
-inline void write_entity_ref(Buffer& out, Reader in) {
+template <bool keep>
+void write_entity_ref(Buffer& out, Reader in) {
   Bytes schema_url, type;
   std::vector<Bytes> ids, descriptions;
   while (uint32_t found = in.next()) {
@@ -62,6 +78,7 @@ inline void write_entity_ref(Buffer& out, Reader in) {
       default: in.skip(found);
     }
   }
+  if (!keep) return;
   out.append("{\"schema_url\":");
   write_json_text(out, schema_url);
   out.append(",\"type\":");
@@ -82,11 +99,12 @@ inline void write_counted(Buffer& out, uint32_t dropped, Bytes schema_url) {
   }
 }
 
-inline void write_resource(Buffer& out, Reader in, Bytes schema_url) {
+template <bool keep>
+void write_resource(Buffer& out, Reader in, Bytes schema_url) {
   uint32_t dropped = 0;
   std::vector<Reader> refs;
-  out.append("{\"attributes\":");
-  AttributeList attributes(out);
+  if (keep) out.append("{\"attributes\":");
+  AttributeList<keep> attributes(out);
   while (uint32_t found = in.next()) {
     switch (found) {
       case tag(1, kBytes): attributes.add(in.message()); break;
@@ -96,20 +114,22 @@ inline void write_resource(Buffer& out, Reader in, Bytes schema_url) {
     }
   }
   attributes.end();
-  write_counted(out, dropped, schema_url);
+  if (keep) write_counted(out, dropped, schema_url);
   for (size_t index = 0; index < refs.size(); ++index) {
-    out.append(index == 0 ? ",\"entity_refs\":[" : ",");
-    write_entity_ref(out, refs[index]);
+    if (keep) out.append(index == 0 ? ",\"entity_refs\":[" : ",");
+    write_entity_ref<keep>(out, refs[index]);
   }
+  if (!keep) return;
   if (!refs.empty()) out.push(']');
   out.push('}');
 }
 
-inline void write_scope(Buffer& out, Reader in, Bytes schema_url) {
+template <bool keep>
+void write_scope(Buffer& out, Reader in, Bytes schema_url) {
   Bytes name, version;
   uint32_t dropped = 0;
   Buffer listed;  // name and version stand before the attributes, wherever the wire has them
-  AttributeList attributes(listed);
+  AttributeList<keep> attributes(listed);
   while (uint32_t found = in.next()) {
     switch (found) {
       case tag(1, kBytes): name = in.text(); break;
@@ -119,6 +139,7 @@ inline void write_scope(Buffer& out, Reader in, Bytes schema_url) {
       default: in.skip(found);
     }
   }
+  if (!keep) return;
   attributes.end();
   out.push('{');
   if (!name.empty()) {

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "buffer.hpp"
+#include "utf8.hpp"
 
 namespace aura {
 
@@ -89,10 +90,26 @@ inline char json_escape(char character) {
   }
 }
 
+// Whether nothing in the text must be escaped.
+inline bool is_plain_json(Bytes text) {
+  size_t index = 0;
+  for (; index + 8 <= text.size(); index += 8) {
+    if (json_stops(eight(text.data() + index)) != 0) return false;
+  }
+  for (; index < text.size(); ++index) {
+    if (json_escape(text[index]) != 0) return false;
+  }
+  return true;
+}
+
 // A JSON string with the quotes around it; only what must be escaped is.
 inline void write_json_text(Buffer& out, Bytes text) {
   static const char kHex[] = "0123456789abcdef";
   out.push('"');
+  if (is_plain_json(text)) {
+    out.append(text);
+    return out.push('"');
+  }
   size_t plain = 0;  // where the run begins that needs no escape
   for (size_t index = 0; index < text.size(); ++index) {
     char escape = json_escape(text[index]);

@@ -8,6 +8,7 @@ namespace aura {
 template <bool keep>
 class Logs {
  public:
+  static constexpr bool kKeep = keep;
   Shared<keep> shared;
 
   std::vector<Column*> columns() {
@@ -17,7 +18,7 @@ class Logs {
                   &span_id_, &event_name_);
   }
 
-  void read(Reader in) {
+  [[gnu::always_inline]] void read(Reader in) {
     Fields log;
     while (uint32_t found = in.next()) read_field(log, in, found);
     attributes_.end();
@@ -35,7 +36,7 @@ class Logs {
     Single body;
   };
 
-  void read_field(Fields& log, Reader& in, uint32_t found) {
+  [[gnu::always_inline]] void read_field(Fields& log, Reader& in, uint32_t found) {
     switch (found) {
       case tag(1, kFixed64): log.time = in.fixed64(); break;
       case tag(2, kVarint): log.severity = static_cast<int32_t>(in.varint32()); break;

@@ -1,68 +1,18 @@
 // The Python module `otlp.codec._native`; its types and promises stand in `_native.pyi`.
-//
-// Built for the stable ABI, so that one wheel serves every Python from 3.11 on.
-#define Py_LIMITED_API 0x030B0000
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-
-#include <new>
+#include "python.hpp"
 
 #include "batch.hpp"
+#include "encode_module.hpp"
+#include "json_module.hpp"
 
 namespace {
 
 using aura::Bytes;
-
-// Handing the interpreter to another thread and asking for it again costs more than reading this.
-constexpr size_t kReadHoldingGil = 4096;
-
-class WithoutGil {
- public:
-  explicit WithoutGil(size_t bytes) : state_(bytes > kReadHoldingGil ? PyEval_SaveThread() : nullptr) {}
-  WithoutGil(const WithoutGil&) = delete;
-  WithoutGil& operator=(const WithoutGil&) = delete;
-  ~WithoutGil() {
-    if (state_ != nullptr) PyEval_RestoreThread(state_);
-  }
-
- private:
-  PyThreadState* state_;
-};
-
-// Runs what may throw, as Python's own errors.
-template <class Run>
-PyObject* guarded(Run run) {
-  try {
-    return run();
-  } catch (const std::bad_alloc&) {
-    return PyErr_NoMemory();
-  } catch (const std::exception& error) {
-    PyErr_SetString(PyExc_OverflowError, error.what());
-    return nullptr;
-  }
-}
-
-bool bytes_of(PyObject* object, Bytes& bytes) {
-  char* data = nullptr;
-  Py_ssize_t size = 0;
-  if (PyBytes_AsStringAndSize(object, &data, &size) < 0) return false;
-  bytes = Bytes(data, static_cast<size_t>(size));
-  return true;
-}
-
-bool signal_of(int number, aura::Signal& signal) {
-  if (number < aura::kTraces || number > aura::kMetrics) {
-    PyErr_SetString(PyExc_ValueError, "signal must be 0 (traces), 1 (logs) or 2 (metrics)");
-    return false;
-  }
-  signal = static_cast<aura::Signal>(number);
-  return true;
-}
-
-bool unsigned_of(PyObject* object, uint64_t& number) {
-  number = PyLong_AsUnsignedLongLong(object);
-  return PyErr_Occurred() == nullptr;
-}
+using aura::bytes_of;
+using aura::guarded;
+using aura::signal_of;
+using aura::unsigned_of;
+using aura::WithoutGil;
 
 PyObject* check(PyObject*, PyObject* arguments) {
   int number = 0;
@@ -184,6 +134,12 @@ PyType_Spec batch_spec = {"otlp.codec._native.Batch", sizeof(BatchObject), 0, Py
 
 PyMethodDef module_methods[] = {
     {"check", check, METH_VARARGS, nullptr},
+    {"encode", aura::encode, METH_VARARGS, nullptr},
+    {"grammar", aura::grammar, METH_O, nullptr},
+    {"transcode", aura::transcode<false>, METH_VARARGS, nullptr},
+    {"transcode_all", aura::transcode<true>, METH_VARARGS, nullptr},
+    {"vocabulary", aura::vocabulary, METH_O, nullptr},
+    {"read_plain", aura::read_plain, METH_VARARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 

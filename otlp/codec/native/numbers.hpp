@@ -9,7 +9,7 @@ __extension__ typedef unsigned __int128 Sum;  // 2^64 counts of 64 bits do not w
 
 // A repeated fixed64 or double: packed or one by one, in any number of runs.
 template <class T, class Each>
-void read_fixed(Reader& in, bool packed, Each each) {
+[[gnu::always_inline]] inline void read_fixed(Reader& in, bool packed, Each each) {
   if (!packed) {
     each(in.template fixed<T>());
     return;

@@ -30,7 +30,6 @@ struct Point {
   Optional sum, min, max;
   int32_t scale = 0, positive_offset = 0, negative_offset = 0;
   double zero_threshold = 0;
-  Single positive, negative;
 };
 
 // The lists of a point's row.
@@ -45,25 +44,6 @@ struct PointLists {
   Kept<keep, Lists> quantiles{&quantile_items};
   Increasing quantile_order;
   bool quantiles_within = true;
-
-  void begin() {
-    bucket_counts.begin();
-    positive_counts.begin();
-    negative_counts.begin();
-    explicit_bounds.begin();
-    quantile_order = {};
-    quantiles_within = true;
-  }
-
-  void end() {
-    attributes.end();
-    exemplars.end();
-    bucket_counts.end();
-    positive_counts.end();
-    negative_counts.end();
-    explicit_bounds.end();
-    quantiles.end(quantile.size());
-  }
 
   void add_quantile(Reader in) {
     double at = 0, value = 0;
@@ -82,7 +62,7 @@ struct PointLists {
 };
 
 template <bool keep>
-void read_number(Reader in, Point& point, PointLists<keep>& lists) {
+[[gnu::always_inline]] inline void read_number(Reader in, Point& point, PointLists<keep>& lists) {
   while (uint32_t found = in.next()) {
     switch (found) {
       case tag(2, kFixed64): point.start = in.fixed64(); break;
@@ -98,7 +78,9 @@ void read_number(Reader in, Point& point, PointLists<keep>& lists) {
 }
 
 template <bool keep>
-void read_histogram(Reader in, Point& point, PointLists<keep>& lists) {
+[[gnu::always_inline]] inline void read_histogram(Reader in, Point& point, PointLists<keep>& lists) {
+  lists.bucket_counts.begin();
+  lists.explicit_bounds.begin();
   auto count = [&](uint64_t found) { lists.bucket_counts.add(found); };
   auto bound = [&](double found) { lists.explicit_bounds.add(found); };
   while (uint32_t found = in.next()) {
@@ -125,6 +107,7 @@ void read_histogram(Reader in, Point& point, PointLists<keep>& lists) {
 template <bool keep>
 int32_t read_buckets(Reader in, Counts<keep>& counts) {
   int32_t offset = 0;
+  counts.begin();
   while (uint32_t found = in.next()) {
     switch (found) {
       case tag(1, kVarint): offset = in.zigzag32(); break;
@@ -140,6 +123,7 @@ int32_t read_buckets(Reader in, Counts<keep>& counts) {
 
 template <bool keep>
 void read_exponential_histogram(Reader in, Point& point, PointLists<keep>& lists) {
+  Single positive, negative;
   while (uint32_t found = in.next()) {
     switch (found) {
       case tag(1, kBytes): lists.attributes.add(in.message()); break;
@@ -149,8 +133,8 @@ void read_exponential_histogram(Reader in, Point& point, PointLists<keep>& lists
       case tag(5, kFixed64): point.sum = in.float64(); break;
       case tag(6, kVarint): point.scale = in.zigzag32(); break;
       case tag(7, kFixed64): point.zero_count = in.fixed64(); break;
-      case tag(8, kBytes): point.positive.set(in.message()); break;
-      case tag(9, kBytes): point.negative.set(in.message()); break;
+      case tag(8, kBytes): positive.set(in.message()); break;
+      case tag(9, kBytes): negative.set(in.message()); break;
       case tag(10, kVarint): point.flags = in.varint32(); break;
       case tag(11, kBytes): lists.exemplars.add(in.message()); break;
       case tag(12, kFixed64): point.min = in.float64(); break;
@@ -159,13 +143,15 @@ void read_exponential_histogram(Reader in, Point& point, PointLists<keep>& lists
       default: in.skip(found);
     }
   }
-  point.positive_offset = read_buckets(*point.positive, lists.positive_counts);
-  point.negative_offset = read_buckets(*point.negative, lists.negative_counts);
+  point.positive_offset = read_buckets(*positive, lists.positive_counts);
+  point.negative_offset = read_buckets(*negative, lists.negative_counts);
 }
 
 template <bool keep>
 void read_summary(Reader in, Point& point, PointLists<keep>& lists) {
   point.sum = 0;  // never null in a summary
+  lists.quantile_order = {};
+  lists.quantiles_within = true;
   while (uint32_t found = in.next()) {
     switch (found) {
       case tag(2, kFixed64): point.start = in.fixed64(); break;
@@ -181,7 +167,7 @@ void read_summary(Reader in, Point& point, PointLists<keep>& lists) {
 }
 
 template <bool keep>
-void read_point(MetricType type, Reader in, Point& point, PointLists<keep>& lists) {
+[[gnu::always_inline]] inline void read_point(MetricType type, Reader in, Point& point, PointLists<keep>& lists) {
   switch (type) {
     case kGauge:
     case kSum: return read_number(in, point, lists);

@@ -9,6 +9,7 @@ namespace aura {
 template <bool keep>
 class Points {
  public:
+  static constexpr bool kKeep = keep;
   Shared<keep> shared;
 
   std::vector<Column*> columns() {
@@ -25,8 +26,8 @@ class Points {
   // Reads a metric.
   void read(Reader in) {
     Metric metric;
-    Buffer metadata;
-    AttributeList listed(metadata);
+    metadata_.truncate(0);
+    AttributeList<keep> listed(metadata_);
     size_t first = shared.verdicts.size();
     while (uint32_t found = in.next()) {
       switch (found) {
@@ -52,7 +53,7 @@ class Points {
       std::fill(shared.verdicts.begin() + static_cast<std::ptrdiff_t>(first), shared.verdicts.end(),
                 static_cast<char>(kTemporality));
     }
-    metric.metadata = Bytes(metadata.data(), metadata.size());
+    metric.metadata = Bytes(metadata_.data(), metadata_.size());
     fill(metric, shared.verdicts.size() - first);
   }
 
@@ -81,30 +82,45 @@ class Points {
     }
   }
 
-  void read_row(MetricType type, Reader in) {
+  [[gnu::always_inline]] void read_row(MetricType type, Reader in) {
     Point point;
-    lists_.begin();
     read_point(type, in, point, lists_);
-    lists_.end();
+    lists_.attributes.end();
+    lists_.exemplars.end();
     shared.verdicts.push_back(verdict(type, point, lists_));
-    add(point);
-  }
-
-  void add(const Point& point) {
     shared.time.add(shared.window.effective(point.time, 0));
     start_time_unix_nano_.add(point.start);
     time_unix_nano_.add(point.time);
     flags_.add(point.flags);
-    values_.add(point.value);
+    switch (type) {
+      case kGauge:
+      case kSum: values_.add(point.value); return;
+      case kHistogram: add_population(point); add_buckets(); return;
+      case kExponentialHistogram: add_population(point); add_exponential(point); return;
+      case kSummary: add_population(point); lists_.quantiles.end(lists_.quantile.size()); return;
+    }
+  }
+
+  void add_population(const Point& point) {
     count_.add(point.count);
     add(sum_, point.sum);
     add(min_, point.min);
     add(max_, point.max);
+  }
+
+  void add_buckets() {
+    lists_.bucket_counts.end();
+    lists_.explicit_bounds.end();
+  }
+
+  void add_exponential(const Point& point) {
     scale_.add(point.scale);
     zero_count_.add(point.zero_count);
     zero_threshold_.add(point.zero_threshold);
     positive_offset_.add(point.positive_offset);
+    lists_.positive_counts.end();
     negative_offset_.add(point.negative_offset);
+    lists_.negative_counts.end();
   }
 
   template <class Kind>
@@ -124,6 +140,34 @@ class Points {
     metric_type_.fill(metric.type, rows);
     aggregation_temporality_.fill(metric.temporality, rows);
     is_monotonic_.fill(metric.monotonic, rows);
+    fill_unused(metric.type, rows);
+  }
+
+  // The columns that points of another type have: a metric's rows at once.
+  void fill_unused(MetricType type, size_t rows) {
+    if (type == kGauge || type == kSum) {
+      count_.fill(0, rows);
+      sum_.add_nulls(rows);
+      min_.add_nulls(rows);
+      max_.add_nulls(rows);
+    } else {
+      values_.value_double.add_nulls(rows);
+      values_.value_int.add_nulls(rows);
+    }
+    if (type != kHistogram) {
+      lists_.bucket_counts.rows.add_empty(rows);
+      lists_.explicit_bounds.rows.add_empty(rows);
+    }
+    if (type != kExponentialHistogram) {
+      scale_.fill(0, rows);
+      zero_count_.fill(0, rows);
+      zero_threshold_.fill(0, rows);
+      positive_offset_.fill(0, rows);
+      lists_.positive_counts.rows.add_empty(rows);
+      negative_offset_.fill(0, rows);
+      lists_.negative_counts.rows.add_empty(rows);
+    }
+    if (type != kSummary) lists_.quantiles.add_empty(rows);
   }
 
   Kept<keep, Dictionary> metric_name_, metric_description_, metric_unit_, metric_metadata_;
@@ -136,6 +180,7 @@ class Points {
   Measurements<keep> values_;
   Kept<keep, Optionals<double>> sum_, min_, max_;
   Kept<keep, Numbers<double>> zero_threshold_;
+  Buffer metadata_;  // of the metric that is read
 };
 
 }  // namespace aura

@@ -39,11 +39,13 @@ struct Shared {
   Kept<keep, Dictionary> scope;
 };
 
-template <class Write>
-Bytes written(Buffer& scratch, Write write) {
+// Fills a column with what `write` writes; it only checks where nothing is kept, or no record is there.
+template <bool keep, class Column, class Write>
+void fill(Column& column, size_t records, Buffer& scratch, Write write) {
+  if (!keep || records == 0) return write(std::false_type{});
   scratch.truncate(0);
-  write(scratch);
-  return Bytes(scratch.data(), scratch.size());
+  write(std::true_type{});
+  column.fill(Bytes(scratch.data(), scratch.size()), records);
 }
 
 template <class Rows>
@@ -59,8 +61,10 @@ void read_scope(Rows& rows, Reader in, Buffer& scratch) {
       default: in.skip(found);
     }
   }
-  Bytes text = written(scratch, [&](Buffer& out) { write_scope(out, *scope, schema_url); });
-  rows.shared.scope.fill(text, rows.shared.verdicts.size() - first);
+  size_t records = rows.shared.verdicts.size() - first;
+  fill<Rows::kKeep>(rows.shared.scope, records, scratch, [&](auto keep) {
+    write_scope<decltype(keep)::value>(scratch, *scope, schema_url);
+  });
 }
 
 template <class Rows>
@@ -76,8 +80,10 @@ void read_resource(Rows& rows, Reader in, Buffer& scratch) {
       default: in.skip(found);
     }
   }
-  Bytes text = written(scratch, [&](Buffer& out) { write_resource(out, *resource, schema_url); });
-  rows.shared.resource.fill(text, rows.shared.verdicts.size() - first);
+  size_t records = rows.shared.verdicts.size() - first;
+  fill<Rows::kKeep>(rows.shared.resource, records, scratch, [&](auto keep) {
+    write_resource<decltype(keep)::value>(scratch, *resource, schema_url);
+  });
 }
 
 // Reads a request to its end; `rows.shared.verdicts` then has a rule for each record.

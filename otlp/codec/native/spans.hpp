@@ -100,6 +100,7 @@ inline Status read_status(Reader in) {
 template <bool keep>
 class Spans {
  public:
+  static constexpr bool kKeep = keep;
   Shared<keep> shared;
 
   std::vector<Column*> columns() {
@@ -110,7 +111,7 @@ class Spans {
                   &status_message_);
   }
 
-  void read(Reader in) {
+  [[gnu::always_inline]] void read(Reader in) {
     Fields span;
     while (uint32_t found = in.next()) read_field(span, in, found);
     attributes_.end();
@@ -132,7 +133,7 @@ class Spans {
     Single status;
   };
 
-  void read_field(Fields& span, Reader& in, uint32_t found) {
+  [[gnu::always_inline]] void read_field(Fields& span, Reader& in, uint32_t found) {
     switch (found) {
       case tag(1, kBytes): span.trace_id = in.bytes(); break;
       case tag(2, kBytes): span.span_id = in.bytes(); break;

@@ -64,6 +64,45 @@ struct Attribute {
   return attribute;
 }
 
+// The form in which nearly all attributes come: a key, then a value that is a string or an integer,
+// each of less than 128 bytes. It is told by its first bytes, and read without a loop over fields.
+struct UsualAttribute {
+  Bytes key;
+  Bytes text;
+  int64_t number = 0;
+  bool is_text = false;
+
+  // Returns whether it has that form; if not, `read_attribute` says what it is.
+  [[gnu::always_inline]] bool read(Reader in) {
+    constexpr size_t kTags = 6;  // tags and lengths of key, value and string
+    Bytes all = in.rest();
+    if (all.size() < kTags || !in.nests()) return false;
+    const char* at = all.data();
+    size_t key_size = byte(at + 1);
+    if (byte(at) != tag(1, kBytes) || key_size >= 0x80 || key_size > all.size() - kTags) return false;
+    key = Bytes(at + 2, key_size);
+    at += 2 + key_size;
+    size_t held = all.size() - key_size - 4;  // what the value holds
+    if (byte(at) != tag(2, kBytes) || byte(at + 1) != held || held >= 0x80) return false;
+    is_text = byte(at + 2) == tag(1, kBytes);
+    if (is_text) {
+      if (byte(at + 3) != held - 2) return false;
+      text = Bytes(at + 4, held - 2);
+      // Tags and lengths are ASCII as well: one look at everything.
+      if (!is_ascii(all.data(), all.size()) && !(is_utf8(key) && is_utf8(text))) unclear();
+      return true;
+    }
+    if (byte(at + 2) != tag(3, kVarint)) return false;
+    Reader digits = in.within(Bytes(at + 3, held - 1));
+    number = static_cast<int64_t>(digits.varint());
+    if (!is_utf8(key)) unclear();
+    return digits.done();
+  }
+
+ private:
+  static size_t byte(const char* at) { return static_cast<uint8_t>(*at); }
+};
+
 // Calls back with each value of an ArrayValue, or each pair of a KeyValueList.
 template <class Each>
 void each_nested(Reader in, Each each) {

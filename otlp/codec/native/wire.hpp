@@ -28,26 +28,30 @@ enum Wire : uint32_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kGroup = 3, kGroup
 constexpr uint32_t tag(uint32_t field, Wire wire) { return field << 3 | wire; }
 
 constexpr int kDepthMax = 100;  // messages and groups within a request, as upb counts them
+constexpr size_t kWide = 32;    // what is copied at once where a text is likely to be short
 
 bool is_utf8(Bytes text);  // utf8.hpp
 
 class Reader {
  public:
   Reader() = default;
-  explicit Reader(Bytes request) : Reader(request.data(), request.data() + request.size(), kDepthMax) {}
+  explicit Reader(Bytes request)
+      : at_(request.data()), end_(request.data() + request.size()), limit_(end_), room_(kDepthMax) {}
 
   // The next field's tag, or 0 at the end of the message.
   [[gnu::always_inline]] uint32_t next() {
     if (at_ == end_) return 0;
     uint32_t found = static_cast<uint8_t>(*at_++);
-    if (found >= 0x80) found = short_varint(found, UINT32_MAX);
+    if (found >= 0x80) found = short_varint(UINT32_MAX);
     if (found < 8) unclear();  // there is no field 0
     return found;
   }
 
   [[gnu::always_inline]] uint64_t varint() {
     if (at_ != end_ && static_cast<uint8_t>(*at_) < 0x80) return static_cast<uint8_t>(*at_++);
-    return long_varint();
+    Number found = varint_of(at_, end_, 10);  // of the tenth, other bits than the first are dropped
+    at_ = found.end;
+    return found.value;
   }
 
   uint32_t varint32() { return static_cast<uint32_t>(varint()); }
@@ -72,7 +76,7 @@ class Reader {
 
   [[gnu::always_inline]] Bytes bytes() {
     size_t size = byte();
-    if (size >= 0x80) size = short_varint(static_cast<uint32_t>(size), INT32_MAX);
+    if (size >= 0x80) size = short_varint(INT32_MAX);
     if (size > left()) unclear();
     Bytes found(at_, size);
     at_ += size;
@@ -87,77 +91,101 @@ class Reader {
 
   [[gnu::always_inline]] Reader message() {
     if (room_ == 0) unclear();
-    Bytes found = bytes();
-    return Reader(found.data(), found.data() + found.size(), room_ - 1);
+    return within(bytes(), room_ - 1);
   }
 
   // A run of packed numbers, which are no message: it does not count as depth.
   Reader packed() {
-    Bytes found = bytes();
-    return Reader(found.data(), found.data() + found.size(), room_);
+    return within(bytes(), room_);
   }
+
+  // A reader of bytes that lie in this message and are no message themselves.
+  [[gnu::always_inline]] Reader within(Bytes bytes) const { return within(bytes, room_); }
 
   bool done() const { return at_ == end_; }
 
-  void skip(uint32_t tag) { skip(tag, room_); }
+  // What was not read yet.
+  [[gnu::always_inline]] Bytes rest() const { return Bytes(at_, left()); }
+
+  // Whether another message may stand in this one.
+  bool nests() const { return room_ > 0; }
+
+  // Whether bytes behind this message's end are the request's as well: `Buffer::append_wide` reads
+  // them.
+  [[gnu::always_inline]] bool slack() const { return static_cast<size_t>(limit_ - end_) >= kWide; }
+
+  void skip(uint32_t tag) { at_ = behind(*this, tag, room_); }
 
  private:
-  Reader(const char* at, const char* end, int room) : at_(at), end_(end), room_(room) {}
+  [[gnu::always_inline]] Reader within(Bytes bytes, int room) const {
+    Reader reader;
+    reader.at_ = bytes.data();
+    reader.end_ = bytes.data() + bytes.size();
+    reader.limit_ = limit_;
+    reader.room_ = room;
+    return reader;
+  }
 
   size_t left() const { return static_cast<size_t>(end_ - at_); }
 
-  uint8_t byte() {
+  [[gnu::always_inline]] uint8_t byte() {
     if (at_ == end_) unclear();
     return static_cast<uint8_t>(*at_++);
   }
 
-  // The rest of a tag or of a length: at most five bytes in all.
-  uint32_t short_varint(uint32_t first, uint32_t most) {
-    uint64_t number = first & 0x7f;
-    for (int shift = 7; shift < 35; shift += 7) {
-      uint64_t digit = byte();
-      number |= (digit & 0x7f) << shift;
-      if (digit < 0x80) {
-        if (number > most) unclear();
-        return static_cast<uint32_t>(number);
-      }
+  // What is rare has a function of its own, which takes no reader: a compiler that sees none handed on
+  // keeps each in registers.
+  struct Number {
+    const char* end;  // behind it
+    uint64_t value;
+  };
+
+  // A tag or a length whose first byte was read: at most five bytes in all, the rest of which is here.
+  [[gnu::always_inline]] uint32_t short_varint(uint32_t most) {
+    auto first = static_cast<uint8_t>(at_[-1]);
+    if (at_ != end_ && static_cast<uint8_t>(*at_) < 0x80) {  // two bytes
+      return (first & 0x7fu) | static_cast<uint32_t>(static_cast<uint8_t>(*at_++)) << 7;
     }
-    unclear();
+    Number found = varint_of(at_ - 1, end_, 5);
+    if (found.value > most) unclear();
+    at_ = found.end;
+    return static_cast<uint32_t>(found.value);
   }
 
-  // At most ten bytes, of which the last has one bit: others in it are dropped.
-  [[gnu::noinline]] uint64_t long_varint() {
+  [[gnu::noinline]] static Number varint_of(const char* at, const char* end, int bytes_most) {
     uint64_t number = 0;
-    for (int shift = 0; shift < 70; shift += 7) {
-      uint64_t digit = byte();
+    for (int shift = 0; shift < 7 * bytes_most; shift += 7) {
+      if (at == end) unclear();
+      uint64_t digit = static_cast<uint8_t>(*at++);
       number |= (digit & 0x7f) << shift;
-      if (digit < 0x80) return number;
+      if (digit < 0x80) return {at, number};
     }
     unclear();
   }
 
-  void skip(uint32_t tag, int room) {
+  [[gnu::noinline]] static const char* behind(Reader in, uint32_t tag, int room) {
     switch (tag & 7) {
-      case kVarint: varint(); return;
-      case kFixed64: fixed64(); return;
-      case kBytes: bytes(); return;
-      case kFixed32: fixed32(); return;
+      case kVarint: in.varint(); return in.at_;
+      case kFixed64: in.fixed64(); return in.at_;
+      case kBytes: in.bytes(); return in.at_;
+      case kFixed32: in.fixed32(); return in.at_;
       case kGroup: break;
       default: unclear();
     }
     if (room == 0) unclear();
-    while (uint32_t inner = next()) {
+    while (uint32_t inner = in.next()) {
       if ((inner & 7) == kGroupEnd) {
         if (inner >> 3 != tag >> 3) unclear();
-        return;
+        return in.at_;
       }
-      skip(inner, room - 1);
+      in.at_ = behind(in, inner, room - 1);
     }
     unclear();
   }
 
   const char* at_ = nullptr;
   const char* end_ = nullptr;
+  const char* limit_ = nullptr;  // where the request ends
   int room_ = 0;
 };
 

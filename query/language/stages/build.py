@@ -63,6 +63,8 @@ class Stages(Transformer[Token, tree.Query]):
 
     def bare_order(self, token: Token) -> Order:
         place, text = tokens.place(token), str(token)
+        if text == "-":
+            raise WrongQuery("expected a field after -", place)
         if not text.startswith("-"):
             return Order(tokens.bare_name(text, place))
         return Order(tokens.bare_name(text[1:], place.after("-")), descending=True)

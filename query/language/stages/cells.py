@@ -99,11 +99,10 @@ _LEVEL: Final = Labels(
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
+class Label(columns.Text):
     """One of some texts, written in any case; levels have an order."""
 
-    column: str
-    names: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
     def __call__(self, operator: Operator, value: Value) -> plan.Condition:
         """Return the comparison with the text, or where an order is asked with all that fit."""
@@ -122,10 +121,6 @@ class Label:
         column = Column(self.column)
         return plan.Or(tuple(Compare(column, Operator.EQUAL, one) for one in fitting))
 
-    def exists(self) -> plan.Condition | None:
-        """Return where there is one."""
-        return Compare(Column(self.column), Operator.NOT_EQUAL, "")
-
     def _name(self, value: Value) -> str:
         text = level(0, value.text) if self.names == LEVELS else value.text.lower()
         if text not in self.names:
@@ -135,10 +130,8 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
-class Any:
+class Any(columns.Text):
     """What only its record knows: a bare number is compared with numbers, all else as text."""
-
-    column: str
 
     def __call__(self, operator: Operator, value: Value) -> plan.Condition:
         """Return the comparison."""
@@ -158,7 +151,3 @@ class Any:
             )
         flag = literal.boolean(value.text)
         return Compare(column, operator, value.text if flag is None else value.text.lower())
-
-    def exists(self) -> plan.Condition | None:
-        """Return where there is a text that is not empty."""
-        return Compare(Column(self.column), Operator.NOT_EQUAL, "")

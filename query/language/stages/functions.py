@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from difflib import get_close_matches
 from typing import Final
 
@@ -49,7 +50,7 @@ def function(name: str, place: Place) -> Named:
     if (known := _NAMES.get(name.lower())) is not None:
         return Named(known.value, known)
     if match := _QUANTILE.fullmatch(name.lower()):
-        return Named(match[0], Function.QUANTILE, float(match[1]) / 100)
+        return Named(match[0], Function.QUANTILE, float(Decimal(match[1]) / 100))
     like = get_close_matches(name.lower()[:100], _NAMES, n=1)
     hint = f"did you mean {like[0]}?" if like else f"there are {', '.join(_NAMES)}, p50, p99"
     raise WrongQuery(f"there is no function {shown(name)}; {hint}", place)

@@ -218,7 +218,7 @@ class Scope:
         types = seen.types_of(field) if seen is not None else frozenset()
         if types and not types & {INT, DOUBLE}:
             raise WrongQuery(
-                f"{what} needs a number: {name} is none (seen: {listed(types)})", name.place
+                f"{what} needs a number: {name} has none (seen: {listed(types)})", name.place
             )
         if types - {INT, DOUBLE}:
             self._conditions.warnings.append(
@@ -271,9 +271,7 @@ class Scope:
 def new(columns: Mapping[str, object], name: tree.Name) -> None:
     """Refuse a name that is taken, or one more than there may be."""
     if name.key in columns:
-        raise WrongQuery(
-            f"there is a column {shown(name)} already: write as and a name", name.place
-        )
+        raise WrongQuery(f"two columns are called {shown(name.key)}: name one with as", name.place)
     if len(columns) == COLUMNS_MAX:
         raise too_many("columns", COLUMNS_MAX, name.place)
 

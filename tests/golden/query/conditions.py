@@ -56,6 +56,15 @@ CORPORA = (
     Corpus("metrics", Signal.METRICS),
     Corpus("typed", Signal.LOGS, SEEN),
 )
+TABLES = (
+    Corpus("stages_logs", Signal.LOGS),
+    Corpus("stages_traces", Signal.TRACES),
+    Corpus("stages_metrics", Signal.METRICS),
+    Corpus("stages_typed", Signal.LOGS, SEEN),
+)
+"""Queries with stages, each a plan and its statement."""
+WHOLE = Corpus("whole", Signal.TRACES)
+"""Queries for traces as a whole."""
 
 
 def queries(name: str) -> list[str]:
@@ -81,6 +90,52 @@ def printed(condition: plan.Condition | None) -> str:
             return f"{_field(field)} exists"
         case plan.Find(field, how, text):
             return f"{_field(field)} {how} {text!r}"
+        case plan.Path(steps, relations):
+            spans = [f"{{{'' if one is None else printed(one)}}}" for one in steps]
+            below = (f" {how} {one}" for how, one in zip(relations, spans[1:], strict=True))
+            return spans[0] + "".join(below)
+
+
+def made(columns: tuple[plan.Made, ...]) -> str:
+    return ", ".join(f"{one.name}: {one.kind} {_expression(one.of)}" for one in columns)
+
+
+def stage(one: plan.Stage) -> str:
+    match one:
+        case plan.Extract(how, of, fields, pattern):
+            read = ", ".join(f"{key!r} {name!r}" for key, name in fields)
+            return f"{how} {of} {pattern!r} {read}" if pattern else f"{how} {of} {read}"
+        case plan.Keep(where):
+            return f"keep {printed(where)}"
+        case plan.Stats(aggregates, by):
+            keys = ", ".join(f"{key.name!r} {key.of} {key.bucket_ns or ''}".strip() for key in by)
+            return f"stats {', '.join(map(_aggregate, aggregates))} by {keys or 'nothing'}"
+        case plan.Sort(by):
+            return f"sort {', '.join(('-' * one.descending) + one.column for one in by)}"
+        case plan.Limit(rows):
+            return f"limit {rows}"
+        case plan.Pick(columns):
+            return f"pick {', '.join(f'{of} {name!r}' for of, name in columns)}"
+
+
+def _aggregate(one: plan.Aggregate) -> str:
+    given = [one.of] if one.of else []
+    if one.function is plan.Function.QUANTILE:
+        given.append(str(one.quantile))
+    if one.where is not None:
+        given.append(printed(one.where))
+    return f"{one.name!r} {one.function}({', '.join(given)})"
+
+
+def _expression(of: plan.Expression) -> str:
+    match of:
+        case plan.Labels(column, labels, unset):
+            rest = "" if unset is None else f" or {_expression(unset)}"
+            return f"{column} as one of {len(labels)} labels{rest}"
+        case plan.Holds(condition):
+            return f"({printed(condition)})"
+        case _:
+            return _field(of)
 
 
 def _field(field: plan.Field) -> str:
