@@ -128,7 +128,8 @@ class Parts:
         hub = await self._up.enter_async_context(
             Hub(shown, meet, tail.records, config.tail, meters)
         )
-        routes = http.routes(engine, self._keyring) + tail.routes(engine, hub, self._keyring)
+        routes = http.routes(engine, self._keyring, promoted=config.promoted)
+        routes += tail.routes(engine, hub, self._keyring)
         tls = await self._tls("query.tls", config.tls)
         url = await self._web("query.listen", config.listen, routes, tls)
         self._up.callback(hub.stop)  # before the listener waits for those that are under way

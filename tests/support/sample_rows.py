@@ -117,6 +117,8 @@ class SampleRows:
 
     def _answer(self, asked: plan.Plan) -> pa.RecordBatch:
         match asked:
+            case plan.Series() | plan.Range():
+                found, columns = [], answers.RANGE
             case plan.Records(signal=signal):
                 found = sorted(self._matching(signal, asked), key=survey.place, reverse=True)
                 if asked.after is not None:
