@@ -1,6 +1,7 @@
 """ClickHouse, as a server or embedded as chdb: one dialect, one client API."""
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -55,10 +56,10 @@ class ClickHouse:
         self._writers: dict[tuple[Signal, int], tuple[Connection, Committer]] = {}
         self._connections: list[Connection] = []
         self._control = self._connect("control")
-        self._lookups = self._pool("lookup", config.lookup_readers, {"priority": "1"})
-        threads = {"max_threads": str(config.query_threads_max)} if config.query_threads_max else {}
+        self._lookups = self._pool("lookup", config.lookup_readers, priority=1)
         # What scans have read waits, block by block, while a look-up runs.
-        self._scans = self._pool("scan", config.readers, {"priority": "2", **threads})
+        threads = config.query_threads_max or (0 if target.server else os.cpu_count() or 1)
+        self._scans = self._pool("scan", config.readers, priority=2, threads=threads)
 
     async def recover(self, signal: Signal, partition: int) -> Recovery:
         """Look up the newest commit record and what lies above it."""
@@ -155,12 +156,12 @@ class ClickHouse:
             self._writers[signal, partition] = found
         return found
 
-    def _pool(self, name: str, size: int, settings: Mapping[str, str]) -> Pool:
+    def _pool(self, name: str, size: int, *, priority: int, threads: int = 0) -> Pool:
         """Return connections for questions, each within the limits of one."""
         config = self._config
         asks = {
             **READING,
-            **settings,
+            "priority": str(priority),
             "max_rows_to_read": str(config.query_rows_max),
             "max_bytes_to_read": str(config.query_bytes_max),
             "max_memory_usage": str(config.query_memory_bytes_max),
@@ -170,7 +171,7 @@ class ClickHouse:
         answer_s = config.query_time_max + _SPARE_S
         connections = [self._connect(f"{name}-{at}", asks, answer_s) for at in range(size)]
         tenant_max = max(1, min(config.tenant_readers, size - 1))
-        return Pool(connections, self._control, tenant_max, config.limits())
+        return Pool(connections, self._control, tenant_max, config.limits(), threads)
 
     def _connect(
         self, name: str, settings: Mapping[str, str] | None = None, answer_s: float | None = None

@@ -123,7 +123,8 @@ class StorageConfig(BaseModel):
         4, description="Look-ups (a trace by its ID, lists, completion) beside them"
     )
     query_threads_max: Annotated[int, Field(ge=0, le=1024)] = Field(
-        0, description="Threads of one search or scan in the engine; 0: one for each core"
+        0,
+        description="Threads that searches and scans share; 0: as many as cores, or a server's own",
     )
     query_rows_max: Annotated[int, Field(gt=0)] = Field(
         2_000_000_000, description="Rows that one query may read"

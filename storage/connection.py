@@ -104,12 +104,17 @@ def rows(
 
 
 def fetch(
-    client: Client, sql: str, parameters: Mapping[str, Any], comment: str
+    client: Client, sql: str, parameters: Mapping[str, Any], comment: str, threads: int = 0
 ) -> tuple[pa.Table, Cost]:
-    """Run a query that `kill` knows by its comment; return its rows and what it took."""
+    """
+    Run a query that `kill` knows by its comment; return its rows and what it took.
+
+    It has so many threads, or with 0 those that the engine gives it.
+    """
+    settings = f"log_comment = '{comment}'" + (f", max_threads = {threads}" if threads else "")
     with metered(client) as cost:
         whole = client.raw_query(
-            f"{sql}\nSETTINGS log_comment = '{comment}'", parameters=dict(parameters), fmt="Arrow"
+            f"{sql}\nSETTINGS {settings}", parameters=dict(parameters), fmt="Arrow"
         )
     table: pa.Table = pa.ipc.open_file(whole).read_all()
     return table, cost

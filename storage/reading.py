@@ -40,8 +40,9 @@ class Pool:
     """
     Connections for one kind of question; who finds none free waits, by order of coming.
 
-    One tenant has at most `tenant_max` of them, so that another's question finds one. `control`
-    ends queries that nobody waits for; `limits` are what `asking` takes.
+    One tenant has at most `tenant_max` of them, so that another's question finds one. Of `threads`
+    (0: the engine decides) each question has its share as it starts. `control` ends queries that
+    nobody waits for; `limits` are what `asking` takes.
     """
 
     def __init__(
@@ -50,7 +51,10 @@ class Pool:
         control: Connection,
         tenant_max: int,
         limits: Mapping[str, float],
+        threads: int = 0,
     ) -> None:
+        self._size = len(connections)
+        self._threads = threads
         self._free: asyncio.Queue[Connection] = asyncio.Queue()
         for one in connections:
             self._free.put_nowait(one)
@@ -66,9 +70,8 @@ class Pool:
         """Return a statement's rows with these columns, adding what it took; raises verdicts."""
         seat = await self._take(tenant)
         began_ns = time.monotonic_ns()
-        asked = seat.connection.start(
-            lambda client: fetch(client, statement.sql, statement.parameters, seat.comment)
-        )
+        said = statement.sql, statement.parameters, seat.comment, self._share()
+        asked = seat.connection.start(lambda client: fetch(client, *said))
         answer = asyncio.wrap_future(asked)
         try:
             with asking(self._limits):
@@ -95,6 +98,11 @@ class Pool:
         """Wait for the end of what was given up."""
         if self._endings:
             await asyncio.wait(self._endings)
+
+    def _share(self) -> int:
+        """Return the threads of one more question: all of them when it is the only one."""
+        running = self._size - self._free.qsize()
+        return max(1, self._threads // running) if self._threads else 0
 
     async def _take(self, tenant: str) -> _Seat:
         turns = self._turns.setdefault(tenant, _Turns(asyncio.Semaphore(self._tenant_max)))

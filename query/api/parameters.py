@@ -83,10 +83,10 @@ def choice(given: MultiMapping[str], name: str, known: Collection[str]) -> str |
     return value
 
 
-def signal(given: MultiMapping[str], default: Signal | None = None) -> Signal | None:
-    """Return the signal that is named, or the default; raises Wrong for a name of none."""
+def signal(given: MultiMapping[str]) -> Signal | None:
+    """Return the signal that is named, None without; raises Wrong for a name of none."""
     value = choice(given, "signal", [one.value for one in Signal])
-    return Signal(value) if value else default
+    return Signal(value) if value else None
 
 
 def limit(given: MultiMapping[str], limits: Limits, default: int = 0) -> int:

@@ -1,7 +1,7 @@
 """Search: logs, traces and metrics in a time range, page by page, the newest first."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -28,6 +28,9 @@ CUT: Final = (
     "narrow the time range, or ask more of a span"
 )
 """The warning of an answer for which not all traces were examined."""
+
+PLACES: Final = ("epoch", "partition", "ordinal", "matched_ns")
+"""Columns of answers that only cursors need."""
 
 TAKES: Final = ("start", "end", "limit", "q", "cursor", "explain")
 
@@ -70,9 +73,10 @@ class SearchApi:
         now_ns = page.now_ns if page else asked.now_ns
         engine = self._desk.engine
         checked = await engine.check(wanted.query, signal, asked.tenant, now_ns)
-        heads = await self._heads(asked, signal, page)
         question = plans.Asked(signal, asked.tenant, wanted.start_ns, wanted.end_ns, wanted.limit)
-        plan = _paged(question.plan(checked, engine.limits), page, heads)
+        first = question.plan(checked, engine.limits)
+        heads = await self._heads(asked, page) if isinstance(first, Traces) else ()
+        plan = _paged(first, page, heads)
         if asked.explain:
             return await self._desk.explain(asked, plan)
         answer = await engine.run(plan, asked.cost)
@@ -80,7 +84,9 @@ class SearchApi:
         if answer.truncated and not isinstance(plan, Table):
             following = _following(signal, asked, wanted, answer, now_ns, heads)
         if ARROW in request.headers.get(hdrs.ACCEPT, ""):
-            return await _arrow(asked, answer, following)
+            # What makes a place is the cursor's.
+            hidden = () if isinstance(plan, Table) else PLACES
+            return await _arrow(asked, answer, following, hidden)
 
         def write() -> bytes:
             sources = render.Sources()
@@ -98,11 +104,11 @@ class SearchApi:
         # Thousands of rows take long enough to hold up every other request.
         return answers.respond(await asyncio.to_thread(write))
 
-    async def _heads(self, asked: Asked, signal: Signal, page: Cursor | None) -> tuple[Head, ...]:
+    async def _heads(self, asked: Asked, page: Cursor | None) -> tuple[Head, ...]:
         """Return up to where traces are looked at: without, spans that come would move them."""
-        if page is not None or signal is not Signal.TRACES or asked.explain:
+        if page is not None or asked.explain:
             return page.heads if page else ()
-        plan = Heads(signal, asked.tenant, cursor.HEADS_MAX)
+        plan = Heads(Signal.TRACES, asked.tenant, cursor.HEADS_MAX)
         rows = (await self._desk.engine.run(plan, asked.cost)).rows.to_pylist()
         return tuple(Head(row["partition"], row["epoch"], row["sequence"]) for row in rows)
 
@@ -154,9 +160,9 @@ def _used(wanted: Range, checked: Checked, answer: Answer) -> dict[str, Json]:
     }
 
 
-async def _arrow(asked: Asked, answer: Answer, following: str) -> web.Response:
-    # What makes a place is the cursor's.
-    hidden = {"epoch", "partition", "ordinal", "matched_ns"}
+async def _arrow(
+    asked: Asked, answer: Answer, following: str, hidden: Collection[str]
+) -> web.Response:
     rows = answer.rows.select([name for name in answer.rows.column_names if name not in hidden])
 
     def write() -> bytes:

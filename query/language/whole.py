@@ -67,9 +67,14 @@ class Traces:
         return of_column(kind, node, "trace")
 
     def first(self, node: tree.Expression) -> Place:
-        """Return where traces are first asked for."""
-        asking = (one for one in tree.leaves(node) if self.asked(one))
-        return next((tree.place(one) for one in asking), tree.NOWHERE)
+        """Return where traces are first asked for, by an expression that does."""
+        match node:
+            case tree.And(parts) | tree.Or(parts):
+                return self.first(next(filter(self.asked, parts)))
+            case tree.Not(part):
+                return self.first(part)
+            case _:
+                return node.place if isinstance(node, tree.Path) else tree.place(node)
 
     def _step(self, node: tree.Expression | None) -> plan.Condition | None:
         if node is None:

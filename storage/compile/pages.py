@@ -10,6 +10,10 @@ ORDER: Final = "time DESC, epoch DESC, partition DESC, sequence DESC, ordinal DE
 """The order of records, newest first; no two are equal in it."""
 
 
+_FEW: Final = 4
+"""Logs up to which comparing a row with each (8 ns) is cheaper than looking its own up (22 ns)."""
+
+
 def after(place: Place | None, parameters: Parameters) -> list[str]:
     """Return the conditions of records that come after a place."""
     if place is None:
@@ -36,11 +40,24 @@ def after_trace(place: TracePlace | None, parameters: Parameters) -> list[str]:
 
 def committed(heads: Sequence[Head], parameters: Parameters) -> list[str]:
     """Return the condition of rows that were committed up to these heads; without any, of all."""
-    if not heads:
-        return []
+    if len(heads) > _FEW:
+        return [_looked_up(heads, parameters)]
+    logs = [_of_log(one, parameters) for one in heads]
+    return [f"({' OR '.join(logs)})"] if logs else []
+
+
+def _of_log(head: Head, parameters: Parameters) -> str:
+    partition = parameters.add(head.partition, "UInt16")
+    epoch = parameters.add(head.epoch, "UInt32")
+    sequence = parameters.add(head.sequence, "UInt64")
+    within = f"epoch < {epoch} OR (epoch = {epoch} AND sequence <= {sequence})"
+    return f"(partition = {partition} AND ({within}))"
+
+
+def _looked_up(heads: Sequence[Head], parameters: Parameters) -> str:
     partitions = parameters.add([one.partition for one in heads], "Array(UInt16)")
     epochs = parameters.add([one.epoch for one in heads], "Array(UInt32)")
     sequences = parameters.add([one.sequence for one in heads], "Array(UInt64)")
     at = f"indexOf({partitions}, partition)"
     # What is beyond an array's end is 0: a log that had no commit yet had nothing to be found.
-    return [f"(epoch, sequence) <= ({epochs}[{at}], {sequences}[{at}])"]
+    return f"(epoch, sequence) <= ({epochs}[{at}], {sequences}[{at}])"

@@ -27,7 +27,7 @@ HEAVY = (
     ("/v1/dependencies", {}),
 )
 HEAVY_AT_ONCE = 3
-ROUND_S = 15.0
+ROUND_S = 12.0
 
 
 def ask(aura: Aura, path: str, **parameters: str) -> dict:

@@ -14,6 +14,7 @@ from pipeline.signal import Signal
 from storage import answers, survey
 from storage.answers import KEYS
 from storage.evaluate import keys, matches
+from storage.tabulate import tabulate
 
 SERVICE = pa.field("service_name", schema.TEXT)
 PLACE = [answers.RECORDS[Signal.LOGS].field(name) for name in answers.PLACE]
@@ -119,6 +120,8 @@ class SampleRows:
         match asked:
             case plan.Series() | plan.Range():
                 found, columns = [], answers.RANGE
+            case plan.Table(signal=signal):
+                return tabulate(asked, self._matching(signal, asked)).to_batches()[0]
             case plan.Records(signal=signal):
                 found = sorted(self._matching(signal, asked), key=survey.place, reverse=True)
                 if asked.after is not None:
@@ -136,7 +139,9 @@ class SampleRows:
                 columns = schema.SPANS.append(SERVICE)
         return pa.RecordBatch.from_pylist(found[: asked.limit], schema=columns)
 
-    def _matching(self, signal: Signal, asked: plan.Records | plan.Traces) -> list[Row]:
+    def _matching(
+        self, signal: Signal, asked: plan.Records | plan.Traces | plan.Table
+    ) -> list[Row]:
         return [
             one
             for one in self.rows[signal]

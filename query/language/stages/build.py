@@ -1,6 +1,8 @@
 """Stages of the grammar to their trees: methods of the parser's transformer, a rule each."""
 # ruff: noqa: D102 - the grammar says what a rule is
 
+import re
+from dataclasses import replace
 from typing import Final
 
 from lark import Token, Transformer, v_args
@@ -12,13 +14,12 @@ from query.language.stages.fields import Field, Fields
 from query.language.stages.limit import Limit
 from query.language.stages.sort import By as Order
 from query.language.stages.sort import Sort
-from query.language.stages.stats import Bucket, By, Call, Grouping, Stats
+from query.language.stages.stats import NAME_MAX, Bucket, By, Call, Grouping, Stats
 from query.language.stages.top import Top
 from query.language.stages.where import Where
 from query.wrong import Place, WrongQuery, shown
 
-NAME_MAX: Final = 200
-"""Characters of a name that is given with `as`."""
+_FALLING: Final = re.compile(r"-(?:([A-Za-z]+)\.)?")
 
 
 @v_args(inline=True)
@@ -73,9 +74,11 @@ class Stages(Transformer[Token, tree.Query]):
         return Order(name)
 
     def falling_order(self, sign: Token, name: tree.Name) -> Order:
-        if sign != "-":
+        # A level before the name is read as one word with the sign: -resource.`a name`.
+        level = _FALLING.fullmatch(sign)
+        if level is None or name.prefix:
             raise WrongQuery(f"expected , or -, found {shown(sign)}", tokens.place(sign))
-        return Order(name, descending=True)
+        return Order(replace(name, prefix=level[1] or ""), descending=True)
 
     def limit(self, word: Token, rows: tree.Value) -> Limit:
         return Limit(rows, tokens.place(word))

@@ -12,6 +12,8 @@ from query.wrong import Place, WrongQuery, shown
 
 AGGREGATES_MAX: Final = 20
 KEYS_MAX: Final = 8
+NAME_MAX: Final = 200
+"""Characters of a column's name."""
 BUCKET_MIN_NS: Final = 10**6
 BUCKET_MAX_NS: Final = 366 * 86_400 * 10**9
 
@@ -34,16 +36,19 @@ class Call:
         """Return the name of its column, the column and what it computes; raises WrongQuery."""
         called = function(self.function, self.place)
         of = self._column(called, scope)
-        name = self.name
-        if name is None:
-            default = called.name if self.of is None else f"{called.name}_{title(self.of).key}"
-            name = tree.Name(default, quoted=True, place=self.place)
+        name = self.name or tree.Name(self._title(called), quoted=True, place=self.place)
         kind = called.kind(plan.Kind.INTEGER if of is None else of.kind)
         where = None if self.where is None else scope.condition(self.where)
         aggregate = plan.Aggregate(
             name.key, called.function, "" if of is None else of.name, called.quantile, where
         )
         return name, Cell(name.key, kind), aggregate
+
+    def _title(self, called: Named) -> str:
+        """Return what its column is called when nothing was said."""
+        if self.where is not None:
+            return str(self)[:NAME_MAX]
+        return called.name if self.of is None else f"{called.name}_{title(self.of).key}"
 
     def _column(self, called: Named, scope: Scope) -> Cell | None:
         if called.counts_rows:

@@ -70,6 +70,20 @@ async def test_one_tenant_leaves_a_connection_to_the_others():
     assert of._turns == {}
 
 
+async def test_questions_share_threads():
+    connections = [Held() for _ in range(4)]
+    of = Pool(connections, connections[0], 4, StorageConfig().limits(), 6)
+    shares = []
+    for _ in connections:
+        seat = await of._take("a")
+        shares.append(of._share())
+    of._give(seat)
+
+    assert shares == [6, 3, 2, 1]
+    assert of._share() == 2
+    assert pool(connections, 1)._share() == 0, "the engine decides"
+
+
 async def test_what_was_read_is_added_up():
     connections = [Held()]
     of, cost = pool(connections, 1), Cost(rows=1)
