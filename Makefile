@@ -7,7 +7,7 @@ READY := .venv/.ready
 CLIENTS := tests/clients
 PEERS := build/peers
 
-.PHONY: run test peers check lint types arch wheel bench bench-codec faults fuzz fuzz-api fuzz-native golden sim pin clean
+.PHONY: run test peers check lint types arch wheel bench bench-codec bench-metrics faults fuzz fuzz-api fuzz-native golden sim pin clean
 
 run: $(READY) ## everything in one process: embedded NATS and chdb
 	$(BIN)/aura up
@@ -34,6 +34,9 @@ wheel: $(READY) ## the built wheel, in an environment of its own, outside the ch
 
 bench: $(READY) ## CPU-seconds per million records, beside the bare insert
 	$(BIN)/python -m tests.bench.path
+
+bench-metrics: $(READY) ## points into each store beside COPY or the bare insert, on disk, asked over time
+	$(BIN)/python -m tests.bench.metrics
 
 bench-codec: $(READY) ## microseconds a record of the codec: protobuf beside its own parse, JSON beside protobuf
 	$(BIN)/python -m tests.bench.codec

@@ -16,6 +16,9 @@ from storage.timescale.text import written
 
 _VALUE: Final = "coalesce(p.value_double, p.value_int::float8)"
 _UNSIGNED: Final = "(s.series_id # '-9223372036854775808'::int8)"
+HOUR_NS: Final = 3600 * 10**9
+_LONG_NS: Final = 24 * HOUR_NS
+"""Ranges from which hours that were added up before are read."""
 _ENVELOPES: Final = {"resource": "r.text", "scope": "c.text"}
 
 
@@ -33,12 +36,50 @@ def series(plan: Series | Range, found: Found, limit: int) -> Statement:
     return Statement(sql, parameters.bound)
 
 
+def in_hours(plan: Range, source: Source) -> bool:
+    """Tell whether what the hours of `number_hours` amount to answers a question."""
+    whole = plan.step_ns % HOUR_NS == 0 and plan.start_ns % HOUR_NS == 0
+    long = plan.end_ns - plan.start_ns >= _LONG_NS
+    return whole and long and source.table == "number_points" and source.how is How.SUMMED
+
+
+FRESH: Final = """SELECT NOT EXISTS (
+    SELECT FROM _timescaledb_catalog.continuous_aggs_hypertable_invalidation_log
+    WHERE hypertable_id = a.raw_hypertable_id
+    AND lowest_modified_value < $2 AND greatest_modified_value >= $1
+) AND NOT EXISTS (
+    SELECT FROM _timescaledb_catalog.continuous_aggs_materialization_invalidation_log
+    WHERE materialization_id = mat_hypertable_id
+    AND lowest_modified_value < least($2, w.watermark) AND greatest_modified_value >= $1
+) FROM _timescaledb_catalog.continuous_agg AS a
+JOIN _timescaledb_catalog.continuous_aggs_watermark AS w USING (mat_hypertable_id)
+WHERE a.user_view_schema = current_schema() AND a.user_view_name = 'number_hours'"""
+"""Whether no late point has changed hours of a time range since they were added up."""
+
+
+def hours(plan: Range, source: Source, found: Found) -> Statement:
+    """Return the sums of a source from whole hours, and from points what follows the last one."""
+    parameters = Positions()
+    start, step, until, end = (
+        parameters.add(ns, "int8")
+        for ns in (plan.start_ns, plan.step_ns, plan.end_ns // HOUR_NS * HOUR_NS, plan.end_ns)
+    )
+    limit = parameters.add(POINTS_MAX + 1, "int8")
+    of_series = f"{_of_kind(source, parameters)} AND {_where(plan, parameters, found)}"
+    series_ = f"JOIN series AS s ON s.id = p.series AND {of_series}"
+    sql = f"""SELECT series_id, step, sum(count)::float8, sum(sum), min(min), max(max) FROM (
+SELECT s.series_id, (p.hour - {start}) / {step} AS step, p.count, p.sum, p.min, p.max
+FROM number_hours AS p {series_} WHERE p.hour >= {start} AND p.hour < {until}
+UNION ALL SELECT s.series_id, (p.time - {start}) / {step}, 1, {_VALUE}, {_VALUE}, {_VALUE}
+FROM number_points AS p {series_} WHERE p.time >= {until} AND p.time < {end}
+AND p.flags & 1 = 0 AND {_VALUE} <> 'NaN') AS whole GROUP BY 1, 2 LIMIT {limit}"""
+    return Statement(sql, parameters.bound)
+
+
 def points(plan: Range, source: Source, found: Found) -> Statement:
     """Return the points of a source, as its columns say."""
     parameters = Positions()
-    of_kind = f"s.metric_type = {parameters.add(source.metric_type, 'int2')}"
-    if source.metric_type not in {GAUGE, SUMMARY}:
-        of_kind += f" AND s.aggregation_temporality = {parameters.add(source.temporality, 'int4')}"
+    of_kind = _of_kind(source, parameters)
     first, end = (
         parameters.add(max(0, ns), "int8") for ns in (first_ns(plan, source), plan.end_ns)
     )
@@ -76,6 +117,13 @@ WHERE last OR opens OR measured < before OR after < measured
 OR (began_before > 0 AND start_time_unix_nano > began_before)
 OR (start_time_unix_nano > 0 AND began_after > start_time_unix_nano) LIMIT {limit}"""
     return Statement(sql, parameters.bound)
+
+
+def _of_kind(source: Source, parameters: Positions) -> str:
+    of_kind = f"s.metric_type = {parameters.add(source.metric_type, 'int2')}"
+    if source.metric_type in {GAUGE, SUMMARY}:
+        return of_kind
+    return f"{of_kind} AND s.aggregation_temporality = {parameters.add(source.temporality, 'int4')}"
 
 
 def _column(field: "pa.Field[Any]", value: str) -> str:

@@ -2,11 +2,12 @@
 Numbered migrations of a PostgreSQL schema.
 
 Every file of `storage/sql/timescale` is `NNNN_what.sql`, or `NNNN_what.timescaledb.sql` for what
-is applied once TimescaleDB is there. A file is one transaction under an advisory lock, together
-with its row in the table `migrations`: so a killed run left nothing of it, and two at once wait for
-each other.
+is applied once TimescaleDB is there (`.community.sql`: its edition of that name). A file is one
+transaction under an advisory lock, together with its row in the table `migrations`: so a killed run
+left nothing of it, and two at once wait for each other.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib import resources
 from typing import Final
@@ -25,7 +26,7 @@ _TABLE: Final = """CREATE TABLE IF NOT EXISTS migrations (
     applied_at timestamptz NOT NULL DEFAULT now()
 )"""
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('aura migrations ' || $1, 0))"
-_ONLY: Final = ".timescaledb"
+_MARKS: Final = ("timescaledb", "community")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +37,22 @@ class Abilities:
     compression: bool
     jobs: bool
 
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Return which files with a mark are applied."""
+        there = (self.hypertables, self.compression)
+        return tuple(mark for mark, can in zip(_MARKS, there, strict=True) if can)
 
-def migrations(*, hypertables: bool) -> list[Migration]:
-    """Return the migrations that this version knows, in order."""
+
+def migrations(marks: Collection[str] = _MARKS) -> list[Migration]:
+    """Return the migrations that this version knows, in order; of those with a mark, these."""
     folder = resources.files("storage") / "sql" / "timescale"
     found = []
     for file in sorted(folder.iterdir(), key=lambda one: one.name):
-        name = file.name.removesuffix(".sql")
-        if name != file.name and (hypertables or not name.endswith(_ONLY)):
-            number, _, what = name.removesuffix(_ONLY).partition("_")
+        name, _, ending = file.name.partition(".")
+        mark = ending.removesuffix("sql").removesuffix(".")
+        if ending.endswith("sql") and (not mark or mark in marks):
+            number, _, what = name.partition("_")
             found.append(Migration(int(number), what, statements(file.read_text())))
     return found
 
@@ -82,13 +90,13 @@ async def pending(connection: Connection, server: Server) -> list[Migration]:
     Raises Setup when a newer version of Aura has migrated this schema.
     """
     can = await abilities(connection)
-    known = migrations(hypertables=can.hypertables)
+    known = migrations(can.marks)
     table = await connection.fetchval("SELECT to_regclass($1)", f"{server.schema}.migrations")
     if table is None:
         return known
     rows = await connection.fetch(f"SELECT number FROM {server.schema}.migrations")  # noqa: S608
     applied = {row["number"] for row in rows}
-    newest = max(one.number for one in migrations(hypertables=True))
+    newest = max(one.number for one in migrations())
     if max(applied, default=0) > newest:
         raise Setup(
             f"storage.metrics.url: the schema is at migration {max(applied)}, this version knows "

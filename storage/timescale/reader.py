@@ -70,9 +70,18 @@ class Reader:
             series = await asyncio.to_thread(answers.table, rows, columns.SERIES)
             groups = await asyncio.to_thread(group, plan, series)
             for one in sources(plan, series):
-                points = await _points(connection, ranges.points(plan, one, found), one.columns)
+                asked = ranges.points(plan, one, found)
+                if ranges.in_hours(plan, one) and await self._fresh(connection, plan):
+                    asked = ranges.hours(plan, one, found)
+                points = await _points(connection, asked, one.columns)
                 fetched.append((one, bounded(points)))
         return (await asyncio.to_thread(compute, plan, groups, fetched)).slice(0, plan.limit)
+
+    async def _fresh(self, connection: Connection, plan: Range) -> bool:
+        """Tell whether hours are added up, and no late point has come to them since."""
+        if await connection.fetchval("SELECT to_regclass('number_hours')") is None:
+            return False
+        return bool(await connection.fetchval(ranges.FRESH, plan.start_ns, plan.end_ns))
 
     async def _tabulate(self, plan: Table) -> pa.Table:
         """Compute the stages of a question here, over a bounded number of points."""

@@ -16,6 +16,7 @@ import structlog
 from pipeline.errors import AuraError
 from pipeline.signal import Signal
 from pipeline.window import DAY_NS
+from storage.compile.series_ranges import HOUR_NS
 from storage.config import StorageConfig
 from storage.tables import POINT_TABLES
 from storage.timescale.migrate import Abilities
@@ -29,6 +30,7 @@ _LISTS: Final = ("series", "resources", "scopes", "attribute_keys")
 _DAYS_MAX: Final = 400
 """Days of one table that are deleted in one run; the rest comes with the next."""
 _COMMITS_DAYS: Final = 400
+_REFRESHED_DAYS: Final = 60
 
 
 class Upkeep:
@@ -112,7 +114,17 @@ class Upkeep:
                         table,
                         nanoseconds,
                     )
+        await connection.execute(
+            "SELECT add_continuous_aggregate_policy('number_hours', $1::int8, $2::int8, "
+            "interval '1 hour', if_not_exists => true)",
+            self._refreshed_ns(),
+            HOUR_NS,
+        )
         return True
+
+    def _refreshed_ns(self) -> int:
+        """Return how far back hours are refreshed: not where points were dropped already."""
+        return min(self._longest_s() * 10**9, _REFRESHED_DAYS * DAY_NS)
 
     async def _run_jobs(self) -> None:
         async with self._pool.transaction(readonly=True) as connection:
@@ -123,6 +135,11 @@ class Upkeep:
             )
         for job in jobs:
             await self._pool.call(f"CALL public.run_job({int(job['job_id'])})")
+        if self._can.compression:
+            now_ns = self._clock_ns()
+            window = f"{now_ns - self._refreshed_ns()}, {now_ns // HOUR_NS * HOUR_NS}"
+            hours = f"'{self._server.schema}.number_hours'"
+            await self._pool.call(f"CALL public.refresh_continuous_aggregate({hours}, {window})")
 
     async def _expire(self, table: str, connection: Connection) -> bool:
         """Delete what has expired of the oldest day that has any; tell whether there was one."""

@@ -206,8 +206,11 @@ async def _bytes_postgres(store) -> float:
         await connection.execute(
             "SELECT public.compress_chunk(one) FROM public.show_chunks('bench.number_points') one"
         )
-        size = "SELECT total_bytes FROM public.hypertable_detailed_size('bench.number_points')"
-        return await connection.fetchval(size) / total
+        size = (
+            "SELECT sum(after_compression_total_bytes) "
+            "FROM public.chunk_compression_stats('bench.number_points')"
+        )
+        return float(await connection.fetchval(size)) / total
 
 
 async def inserts(kind: str, series: int, sweeps: int, folder: Path) -> None:

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from otlp.codec.request import REQUESTS
 from pipeline.errors import Rejected
 from pipeline.plan import (
     AttributeField,
@@ -20,8 +21,10 @@ from pipeline.plan import (
     Series,
 )
 from pipeline.signal import Signal
+from storage.compile import series_ranges
+from storage.timescale.upkeep import Upkeep
 from tests.support.metric_history import BEGIN, METRICS, SECOND, request
-from tests.support.stores import ask, group, rig, write
+from tests.support.stores import NOW, around, ask, group, rig, write
 
 ENGINES = ("chdb", "postgres", "timescale")
 
@@ -156,3 +159,47 @@ def test_what_has_no_answer_is_refused_everywhere(stores, changes, reason):
     for store in opened.values():
         with pytest.raises(Rejected, match=reason):
             runner.run(ask(store, over("latency", Measure.QUANTILE, **changes)))
+
+
+async def test_long_ranges_read_hours_that_are_added_up_unless_a_late_point_changed_them(
+    monkeypatch,
+):
+    asked = []
+    hours = series_ranges.hours
+    monkeypatch.setattr(series_ranges, "hours", lambda *given: asked.append(1) or hours(*given))
+    hour = 3600 * SECOND
+    begin = NOW // hour * hour - 72 * hour
+
+    def warmth(sequence, start, count):
+        whole = REQUESTS[Signal.METRICS]()
+        scope = around(whole.resource_metrics, "api").scope_metrics.add()
+        points = scope.metrics.add(name="warmth").gauge.data_points
+        for at in range(count):
+            points.add(time_unix_nano=start + at * 600 * SECOND, as_double=at % 7 / 10)
+        return group(Signal.METRICS, [(sequence, "a", whole)])
+
+    async with rig("timescale") as one, rig("memory") as memory:
+
+        async def told():
+            plan = over("warmth", Measure.AVG, start_ns=begin, step_ns=6 * hour, by=())
+            plan = replace(plan, end_ns=begin + 71 * hour + 5)
+            found = [(await ask(store, plan)).to_pylist() for store in (memory.store, one.store)]
+            for mine, other in zip(*found, strict=True):
+                assert math.isclose(mine["value"], other["value"], rel_tol=1e-9)
+            return len(asked)
+
+        async def commit(posts):
+            for store in (memory.store, one.store):
+                await write(store, posts)
+
+        await commit(warmth(1, begin, 400))
+        assert await told() == 1  # nothing is added up yet: the view reads points
+        upkeep = Upkeep(
+            one.store._tidying, one.config.metrics.server(), one.config, one.can, lambda: NOW
+        )
+        await upkeep.run()
+        assert await told() == 2
+        await commit(warmth(2, begin + hour, 3))
+        assert await told() == 2
+        await upkeep.run()
+        assert await told() == 3

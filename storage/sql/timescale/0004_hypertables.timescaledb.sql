@@ -11,8 +11,3 @@ SELECT set_integer_now_func('number_points', 'now_ns');
 SELECT set_integer_now_func('histogram_points', 'now_ns');
 SELECT set_integer_now_func('exponential_histogram_points', 'now_ns');
 SELECT set_integer_now_func('summary_points', 'now_ns');
-
-ALTER TABLE number_points SET (timescaledb.compress, timescaledb.compress_segmentby = 'series', timescaledb.compress_orderby = 'time');
-ALTER TABLE histogram_points SET (timescaledb.compress, timescaledb.compress_segmentby = 'series', timescaledb.compress_orderby = 'time');
-ALTER TABLE exponential_histogram_points SET (timescaledb.compress, timescaledb.compress_segmentby = 'series', timescaledb.compress_orderby = 'time');
-ALTER TABLE summary_points SET (timescaledb.compress, timescaledb.compress_segmentby = 'series', timescaledb.compress_orderby = 'time');

@@ -19,8 +19,8 @@ from tests.support.postgres.rig import KINDS, empty_rig
 from tests.support.postgres.server import free_port
 
 NAMES = {
-    "postgres": [one.label for one in migrations(hypertables=False)],
-    "timescale": [one.label for one in migrations(hypertables=True)],
+    "postgres": [one.label for one in migrations(())],
+    "timescale": [one.label for one in migrations()],
 }
 
 
@@ -44,10 +44,10 @@ async def schema(rig):
 
 
 def test_files_are_numbered_without_a_gap():
-    every = migrations(hypertables=True)
+    every = migrations()
     assert [one.number for one in every] == list(range(1, len(every) + 1))
     assert all(one.statements for one in every)
-    assert len(migrations(hypertables=False)) < len(every)
+    assert len(migrations(())) < len(every)
 
 
 async def test_a_migration_is_applied_once(kind, empty):
@@ -102,7 +102,7 @@ async def test_a_newer_schema_is_refused_in_one_line_and_left_alone(empty):
 
 @pytest.mark.parametrize("kind", ["timescale"])
 async def test_timescaledb_that_comes_later_takes_the_tables_over(empty):
-    for one in migrations(hypertables=False):
+    for one in migrations(()):
         connection = await empty.config.metrics.server().connect()
         async with connection.transaction():
             await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {empty.schema}")
