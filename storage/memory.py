@@ -3,6 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
@@ -17,9 +18,11 @@ from pipeline.plan import (
     Explain,
     Heads,
     Keys,
+    Ledger,
     Metrics,
     Operations,
     Plan,
+    Positions,
     Question,
     Range,
     Records,
@@ -33,7 +36,7 @@ from pipeline.plan import (
 from pipeline.ports import Commit, Cost, Counts, Group, Recovery
 from pipeline.signal import Signal
 from storage import answers, survey
-from storage.answers import RECORDS, SUMMARY
+from storage.answers import COUNTED, LEDGER, POSITIONS, RECORDS, SUMMARY
 from storage.evaluate import Row, matches
 from storage.fields import check, check_whole
 from storage.ranges import rows as in_memory
@@ -97,9 +100,11 @@ class MemoryStore:
         table = self._answer(plan)
         if cost is not None:
             cost.engine_ns += time.monotonic_ns() - began_ns
-        yield _one(table.slice(0, plan.limit))
+        if not isinstance(plan, Positions | Ledger):
+            table = table.slice(0, plan.limit)
+        yield _one(table)
 
-    def _answer(self, plan: Question) -> pa.Table:
+    def _answer(self, plan: Question | Positions | Ledger) -> pa.Table:
         match plan:
             case Records():
                 check(plan.signal, plan.where)
@@ -114,12 +119,12 @@ class MemoryStore:
             case Table():
                 found = self._matching(plan.signal, plan)
                 return tabulate(plan, plain(found).to_pylist())
-            case Series():
-                check_series(plan.where)
-                rows = self._all(Signal.METRICS, plan.tenant)
-                return in_memory.series(in_memory.identified(plan.tenant, rows, plan.where))
-            case Range():
-                return self._range(plan)
+            case Series() | Range():
+                return self._over_time(plan)
+            case Positions():
+                return self._positions(plan)
+            case Ledger():
+                return self._ledger(plan)
             case Heads():
                 return _table(answers.HEADS, self._heads(plan.signal))
             case Services():
@@ -129,13 +134,47 @@ class MemoryStore:
             case _:
                 return self._survey(plan)
 
-    def _range(self, plan: Range) -> pa.Table:
-        check_range(plan)
+    def _over_time(self, plan: Series | Range) -> pa.Table:
+        check_series(plan.where)
         rows = self._all(Signal.METRICS, plan.tenant)
         found = in_memory.identified(plan.tenant, rows, plan.where)
         series = in_memory.series(found)
+        if isinstance(plan, Series):
+            return series
+        check_range(plan)
         every = [(one, in_memory.points(plan, one, found)) for one in sources(plan, series)]
         return compute(plan, group(plan, series), every)
+
+    def _positions(self, plan: Positions) -> pa.Table:
+        found = []
+        for (signal, partition), groups in self._groups.items():
+            if partition < plan.partitions and groups:
+                newest = asdict(max((one.commit for one in groups), key=_place))
+                found.append({"signal": str(signal), "partition": partition, **newest})
+        return pa.Table.from_pylist(found, schema=POSITIONS)
+
+    def _ledger(self, plan: Ledger) -> pa.Table:
+        until = {(one.signal, one.partition): (one.epoch, one.last) for one in plan.until}
+        sums: defaultdict[tuple[str, int], Counts] = defaultdict(Counts)
+        for log, groups in self._groups.items():
+            for one in groups:
+                counts, at = one.counts.get(plan.tenant), one.commit.last_stored_ns
+                counted = log not in until or _place(one.commit) <= until[log]
+                if counts and counted and plan.start_ns <= at < plan.end_ns:
+                    start_ns = at - (at - plan.start_ns) % plan.step_ns
+                    sums[str(one.signal), start_ns].add(counts)
+        rows = [
+            {
+                "signal": signal,
+                "start_ns": start_ns,
+                "expired": 0,
+                **{name: getattr(counts, name) for name in COUNTED},
+                "reasons": [str(reason) for reason in sorted(counts.reasons)],
+                "reason_records": [counts.reasons[reason] for reason in sorted(counts.reasons)],
+            }
+            for (signal, start_ns), counts in sorted(sums.items(), key=lambda one: one[0])
+        ]
+        return pa.Table.from_pylist(rows, schema=LEDGER)
 
     def _survey(self, plan: Keys | Values | Operations | Dependencies | Metrics) -> pa.Table:
         match plan:

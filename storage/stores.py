@@ -5,8 +5,18 @@ from contextlib import aclosing
 from typing import Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipeline.plan import Explain, Metrics, Plan, Range, Series, Services
+from pipeline.plan import (
+    Explain,
+    Ledger,
+    Metrics,
+    Plan,
+    Positions,
+    Range,
+    Series,
+    Services,
+)
 from pipeline.ports import Commit, Cost, Group, QueryBackend, Recovery, Store
 from pipeline.signal import Signal
 from storage.answers import SERVICES
@@ -48,9 +58,25 @@ class Stores:
         if isinstance(plan, Services) and plan.signal is None:
             yield await self._services(plan, cost)
             return
+        if isinstance(plan, Positions | Ledger):
+            yield await self._of_every(plan, cost)
+            return
         async with aclosing(self._of[_signal(plan)].run(plan, cost)) as answer:
             async for batch in answer:
                 yield batch
+
+    async def _of_every(self, plan: Positions | Ledger, cost: Cost | None) -> pa.RecordBatch:
+        """Ask every store for the commit records of the signals that it takes."""
+        found = []
+        for store in dict.fromkeys(self._of.values()):
+            taken = [signal.value for signal, one in self._of.items() if one is store]
+            async with aclosing(store.run(plan, cost)) as answer:
+                rows = pa.Table.from_batches([batch async for batch in answer])
+            found.append(rows.filter(pc.is_in(rows["signal"], pa.array(taken))))
+        whole = pa.concat_tables(found)
+        order = [name for name in ("signal", "partition", "start_ns") if name in whole.column_names]
+        rows = whole.sort_by([(name, "ascending") for name in order]).combine_chunks()
+        return next(iter(rows.to_batches()), pa.RecordBatch.from_pylist([], schema=rows.schema))
 
     async def _services(self, plan: Services, cost: Cost | None) -> pa.RecordBatch:
         """Ask every store for its services, and put their signals together."""

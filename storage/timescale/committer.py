@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
 from io import BytesIO
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,7 @@ import pyarrow as pa
 from pipeline.errors import Rejected, Unavailable
 from pipeline.ports import Commit, Group, Recovery
 from pipeline.signal import Signal
+from storage.answers import COUNTED
 from storage.tables import Keep, covers
 from storage.timescale import rows
 from storage.timescale.elements import Oids
@@ -39,6 +40,20 @@ _IDENTITY: Final[Mapping[str, Sequence[str]]] = {
 
 _TYPES: Final = """SELECT 'attribute'::regtype::oid::int8, 'attribute[]'::regtype::oid::int8,
 'exemplar'::regtype::oid::int8, 'quantile'::regtype::oid::int8"""
+
+
+Expiry: TypeAlias = tuple[str, int, int]
+"""A tenant, an hour since 1970, and how many records are kept until then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A group as it is written: points, rows of lists that may be new, and what those were."""
+
+    points: Sequence[Block]
+    listed: Sequence[Block]
+    lives: Numbers
+    expiries: Sequence[Expiry]
 
 
 class Committer:
@@ -90,15 +105,15 @@ class Committer:
             return
         if self._oids is None:
             raise Unavailable("the log was not looked up before it was written")
-        points, listed, lives = await asyncio.to_thread(self._prepare, group, self._oids)
+        ready = await asyncio.to_thread(self._prepare, group, self._oids)
         async with pool.transaction() as connection:
             await self._take(connection)
-            for block in listed:
+            for block in ready.listed:
                 await _merge(connection, block)
-            for block in points:
+            for block in ready.points:
                 await _copy(connection, block.table, block)
-            await _record(connection, group)
-        self._seen.add(lives)  # only now: what a failed transaction wrote is not there
+            await _record(connection, group, ready.expiries)
+        self._seen.add(ready.lives)  # only now: what a failed transaction wrote is not there
 
     async def _take(self, connection: Connection) -> None:
         """See that the log is still ours, and keep it so until the transaction ends."""
@@ -108,11 +123,10 @@ class Committer:
         if token != self._token:
             raise Unavailable("another has taken this log over")
 
-    def _prepare(self, group: Group, oids: Oids) -> tuple[list[Block], list[Block], Numbers]:
-        """Return the group's points, the rows of lists that may be new, and what they were."""
+    def _prepare(self, group: Group, oids: Oids) -> Ready:
         found = rows.tables(group, self._keep)
         if not found:
-            return [], [], np.empty(0, np.int64)
+            return Ready([], [], np.empty(0, np.int64), [])
         series = found["series"]
         lives = rows.lives(series)
         fresh = self._seen.fresh(lives)
@@ -120,7 +134,7 @@ class Committer:
         if fresh.any():
             chosen = series.filter(pa.array(fresh))
             listed = [*rows.shared(chosen, oids), rows.series(chosen, oids)]
-        return rows.points(found, oids), listed, lives
+        return Ready(rows.points(found, oids), listed, lives, rows.expiries(found))
 
 
 async def _merge(connection: Connection, block: Block) -> None:
@@ -148,13 +162,18 @@ async def _copy(connection: Connection, table: str, block: Block) -> None:
     )
 
 
-async def _record(connection: Connection, group: Group) -> None:
-    counts = [(written(tenant), *astuple(one)) for tenant, one in group.counts.items()]
+async def _record(connection: Connection, group: Group, expiries: Sequence[Expiry]) -> None:
+    counts, refusals = [], []
+    for tenant, one in group.counts.items():
+        counts.append((written(tenant), *(getattr(one, name) for name in COUNTED)))
+        refusals += [(written(tenant), str(reason), many) for reason, many in one.reasons.items()]
     await connection.execute(
-        f"INSERT INTO commits (signal, partition, {_COMMIT}, counts) "  # noqa: S608
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        f"INSERT INTO commits (signal, partition, {_COMMIT}, counts, refusals, expiries) "  # noqa: S608
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         group.signal.value,
         group.partition,
         *astuple(group.commit),
         counts,
+        refusals,
+        [(written(tenant), hour, many) for tenant, hour, many in expiries],
     )

@@ -13,8 +13,10 @@ from pipeline.plan import (
     Explain,
     Heads,
     Keys,
+    Ledger,
     Metrics,
     Plan,
+    Positions,
     Question,
     Range,
     Records,
@@ -25,6 +27,7 @@ from pipeline.plan import (
 )
 from pipeline.signal import Signal
 from storage import answers as columns
+from storage.compile import points_ledger as ledger
 from storage.compile import series_lists as lists
 from storage.compile import series_ranges as ranges
 from storage.compile import timescale as compiled
@@ -108,7 +111,9 @@ async def _points(connection: Connection, asked: Statement, wanted: pa.Schema) -
     return binary.rows(body.getvalue(), wanted)
 
 
-async def _statement(connection: Connection, plan: Question) -> tuple[Statement, pa.Schema]:
+async def _statement(
+    connection: Connection, plan: Question | Positions | Ledger
+) -> tuple[Statement, pa.Schema]:
     """Return the statement that answers a plan, and the columns of its answer."""
     match plan:
         case Records(signal=Signal.METRICS):
@@ -129,6 +134,10 @@ async def _statement(connection: Connection, plan: Question) -> tuple[Statement,
             check_series(plan.where)
             found = await searches.look_up(connection, plan.tenant, plan.where)
             return ranges.series(plan, found, plan.limit), columns.SERIES
+        case Positions():
+            return ledger.positions(plan), columns.POSITIONS
+        case Ledger():
+            return ledger.ledger(plan), columns.LEDGER
         case Metrics():
             return lists.metrics(plan), columns.METRICS
         case _:

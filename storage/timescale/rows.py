@@ -17,7 +17,16 @@ from pipeline.ports import Group
 from pipeline.schema import ATTRIBUTES
 from pipeline.value import dumps
 from storage.lists import attribute_keys, distinct
-from storage.tables import AS_DOUBLE, AS_INT, POINT_TABLES, Keep, expires_day, joined, record_tables
+from storage.tables import (
+    AS_DOUBLE,
+    AS_INT,
+    POINT_TABLES,
+    Keep,
+    expires_day,
+    expiring,
+    joined,
+    record_tables,
+)
 from storage.timescale import binary, elements, text
 from storage.timescale.binary import Fields
 from storage.timescale.elements import DOUBLE, INT8, Oids
@@ -170,6 +179,14 @@ def lives(rows: pa.Table) -> Numbers:
     days = expires_day(rows["time"], rows["keep_for_s"]).to_numpy().astype(np.uint64)
     mixed: Numbers = _mixed(rows["id"].to_numpy().view(np.uint64) ^ _mixed(days)).view(np.int64)
     return mixed
+
+
+def expiries(found: Mapping[str, pa.Table]) -> list[tuple[str, int, int]]:
+    """Return how many points of which tenant are kept until which hour."""
+    counted = [expiring(found[name]) for name in POINT_TABLES if name in found]
+    return [
+        (one["tenant"], one["hour"], one["records"]) for rows in counted for one in rows.to_pylist()
+    ]
 
 
 def _text(column: Any) -> Fields:
