@@ -72,25 +72,35 @@ async def abilities(connection: Connection) -> Abilities:
 
 async def extend(connection: Connection) -> None:
     """Create the extension TimescaleDB in the database, if the server has it and we may."""
-    offered = await connection.fetchval(
-        "SELECT count(*) FROM pg_available_extensions "
-        "WHERE name = 'timescaledb' AND installed_version IS NULL"
-    )
-    if offered:
+    if await _offered(connection):
         try:
             await connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
         except Exception as error:  # noqa: BLE001 - whatever keeps us from it, tables do as well
             log.warning("storage.no_timescaledb", error=str(error))
 
 
-async def pending(connection: Connection, server: Server) -> list[Migration]:
+async def _offered(connection: Connection) -> bool:
+    """Tell whether the server has the extension, and the database not yet."""
+    return bool(
+        await connection.fetchval(
+            "SELECT count(*) FROM pg_available_extensions "
+            "WHERE name = 'timescaledb' AND installed_version IS NULL"
+        )
+    )
+
+
+async def pending(
+    connection: Connection, server: Server, *, extended: bool = False
+) -> list[Migration]:
     """
     Return what has not been applied yet, changing nothing.
+
+    Unless it was tried to create the extension, that counts as to be done.
 
     Raises Setup when a newer version of Aura has migrated this schema.
     """
     can = await abilities(connection)
-    known = migrations(can.marks)
+    known = migrations(can.marks if extended or not await _offered(connection) else _MARKS)
     table = await connection.fetchval("SELECT to_regclass($1)", f"{server.schema}.migrations")
     if table is None:
         return known
@@ -115,7 +125,7 @@ async def migrate(connection: Connection, server: Server) -> list[Migration]:
             await connection.execute(f"CREATE SCHEMA {server.schema}")
         await connection.execute(f"SET LOCAL search_path = {server.schema}, public")
         await connection.execute(_TABLE)
-    todo = await pending(connection, server)
+    todo = await pending(connection, server, extended=True)
     return [one for one in todo if await _apply(connection, server, one)]
 
 
