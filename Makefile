@@ -32,8 +32,8 @@ arch: $(READY)
 wheel: $(READY) ## the built wheel, in an environment of its own, outside the checkout
 	sh tests/wheel.sh
 
-bench: $(READY) ## CPU-seconds per million records, beside the bare insert
-	$(BIN)/python -m tests.bench.path
+bench: $(READY) ## CPU per million records, beside the bare insert and other receivers: RECORDS= (500000)
+	$(BIN)/python -m tests.bench --records $(or $(RECORDS),500000)
 
 bench-metrics: $(READY) ## points into each store beside COPY or the bare insert, on disk, asked over time
 	$(BIN)/python -m tests.bench.metrics

@@ -149,8 +149,8 @@ class MemoryStore:
         found = []
         for (signal, partition), groups in self._groups.items():
             if partition < plan.partitions and groups:
-                newest = asdict(max((one.commit for one in groups), key=_place))
-                found.append({"signal": str(signal), "partition": partition, **newest})
+                last = asdict(max((one.commit for one in groups), key=_place))
+                found.append({"signal": str(signal), "partition": partition, **last})
         return pa.Table.from_pylist(found, schema=POSITIONS)
 
     def _ledger(self, plan: Ledger) -> pa.Table:

@@ -7,6 +7,7 @@ goes on; `identity` is the part of it that `storage/series.py` takes, in every s
 
 import argparse
 import asyncio
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -30,13 +31,13 @@ from storage.tables import joined, record_tables, services
 from storage.target import Target
 from storage.timescale import rows
 from storage.timescale.store import open_timescale
-from tests.bench.path import TICK
 from tests.support.postgres.rig import settings
 from tests.support.postgres.server import PostgresServer, TimescaleServer
 from tests.support.stores import ask, commit
 
 BLOCK = 50_000
 SECOND = 10**9
+TICK = os.sysconf("SC_CLK_TCK")
 CONFIG = StorageConfig()
 
 

@@ -620,7 +620,7 @@ async def test_points_are_kept_as_long_as_the_rules_say_and_then_go(kind):
                 one.config.metrics.server(),
                 one.config,
                 one.can,
-                clock_ns=lambda: NOW + day * DAY_NS,
+                clock_ns=lambda: NOW + int(day * DAY_NS),
             ).run()
             found = {name: await ask(one.store, everything(Signal.METRICS, name)) for name in "a"}
             found["kept"] = await ask(one.store, everything(Signal.METRICS, "kept"))
