@@ -26,6 +26,7 @@ from pipeline.signal import Signal
 from storage.clickhouse import open_clickhouse
 from storage.config import StorageConfig
 from storage.connection import Connection
+from storage.fence import insert as bare_insert
 from storage.series import identify
 from storage.tables import joined, record_tables, services
 from storage.target import Target
@@ -169,7 +170,7 @@ async def _bare_chdb(look: Connection, group: Group):
     block = joined(tables)["number_points"].combine_chunks()
 
     async def insert():
-        await look.run(lambda client: client.insert_arrow("number_points", block))
+        await look.run(lambda client: bare_insert(client, "number_points", block))
 
     return insert
 
