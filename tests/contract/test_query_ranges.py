@@ -60,14 +60,15 @@ def over(name, measure, **changes):
     return replace(whole, **changes)
 
 
-def answers(stores, plan):
+def answers(stores, plan, without=""):
     runner, opened = stores
-    return {kind: runner.run(ask(store, plan)).to_pylist() for kind, store in opened.items()}
+    asked = {kind: store for kind, store in opened.items() if kind != without}
+    return {kind: runner.run(ask(store, plan)).to_pylist() for kind, store in asked.items()}
 
 
-def same(stores, plan):
+def same(stores, plan, without=""):
     """Return the answer of every store, which is one: values but for how sums are rounded."""
-    found = answers(stores, plan)
+    found = answers(stores, plan, without)
     expected = found.pop("memory")
     for kind, rows in found.items():
         places = [[(one["labels"], one["time"]) for one in each] for each in (rows, expected)]
@@ -96,7 +97,9 @@ def test_a_measure_of_a_metric_is_the_same_everywhere(stores, name, kind, measur
             with pytest.raises(Rejected, match=f"{measure} of {name}"):
                 runner.run(ask(store, over(name, measure)))
         return
-    assert len(same(stores, over(name, measure))) >= 15
+    # PostgreSQL and TimescaleDB are one engine, so each is asked half of the measures.
+    without = ENGINES[1 + list(Measure).index(measure) % 2]
+    assert len(same(stores, over(name, measure), without)) >= 15
 
 
 @pytest.mark.parametrize(
