@@ -4,10 +4,22 @@
 from collections.abc import Sequence
 from typing import Final
 
-from pipeline.plan import AttributeField, Column, Heads, Keys, Level, Metrics, Services, Values
+from pipeline.plan import (
+    AttributeField,
+    Changes,
+    Column,
+    Heads,
+    Keys,
+    Level,
+    Metrics,
+    Services,
+    Values,
+)
 from storage.compile.parameters import Positions
 from storage.compile.series_condition import SCOPE
 from storage.compile.timescale import Statement
+from storage.fields import check_heads
+from storage.tables import POINT_TABLES
 from storage.timescale.text import written
 
 TABLES: Final = {Level.RECORD: "series", Level.RESOURCE: "resources", Level.SCOPE: "scopes"}
@@ -17,10 +29,53 @@ TABLES: Final = {Level.RECORD: "series", Level.RESOURCE: "resources", Level.SCOP
 def heads(plan: Heads) -> Statement:
     """Return the newest commit record of each log."""
     return Statement(
-        "SELECT DISTINCT ON (partition) partition, epoch, last FROM commits WHERE signal = $1 "
+        "SELECT DISTINCT ON (partition) partition, epoch, last, committed_ns "
+        "FROM commits WHERE signal = $1 "
         "ORDER BY partition, epoch DESC, last DESC LIMIT $2::int8",
         (plan.signal.value, plan.limit),
     )
+
+
+def changes(plan: Changes) -> Statement:
+    """Return points of the time range beyond the heads, newer logs, and whether heads are gone."""
+    check_heads(plan.heads)
+    parameters = Positions()
+    named = {
+        "partition": "int4[]",
+        "epoch": "int8[]",
+        "sequence": "int8[]",
+        "committed_ns": "int8[]",
+    }
+    columns = ", ".join(
+        parameters.add([min(getattr(one, name), 2**63 - 1) for one in plan.heads], kind)
+        for name, kind in named.items()
+    )
+    signal = parameters.add(plan.signal.value, "text")
+    tenant = parameters.add(written(plan.tenant), "text")
+    start, end = (
+        parameters.add(min(max(0, ns), 2**63 - 1), "int8") for ns in (plan.start_ns, plan.end_ns)
+    )
+    limit = parameters.add(plan.limit, "int8")
+    beyond = " UNION ALL ".join(
+        f"(SELECT p.partition, p.epoch, p.sequence, 0 FROM {table} AS p "
+        f"JOIN series AS s ON s.id = p.series AND s.tenant = {tenant} "
+        "JOIN heads AS h ON h.partition = p.partition AND h.epoch = p.epoch "
+        f"AND p.sequence > h.sequence WHERE p.time >= {start} AND p.time < {end} LIMIT {limit})"
+        for table in POINT_TABLES
+    )
+    sql = f"""WITH heads AS (
+    SELECT * FROM unnest({columns}) AS h(partition, epoch, sequence, committed_ns)
+)
+SELECT * FROM ((SELECT c.partition, c.epoch, c.last, c.committed_ns FROM commits AS c
+    WHERE c.signal = {signal} AND NOT EXISTS (
+        SELECT FROM heads AS h WHERE h.partition = c.partition AND h.epoch >= c.epoch
+    ) LIMIT {limit})
+UNION ALL (SELECT 0, 0, 0, 0 FROM heads AS h WHERE NOT EXISTS (
+        SELECT FROM commits AS c WHERE c.signal = {signal} AND c.partition = h.partition
+        AND c.epoch = h.epoch AND c.last = h.sequence AND c.committed_ns = h.committed_ns
+    ) LIMIT 1)
+UNION ALL {beyond}) AS found LIMIT {limit}"""
+    return Statement(sql, parameters.bound)
 
 
 def keys(plan: Keys, known: Sequence[str]) -> Statement:

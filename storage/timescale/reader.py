@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipeline.errors import Rejected
 from pipeline.plan import (
+    Changes,
     Explain,
     Heads,
     Keys,
@@ -111,6 +112,22 @@ async def _points(connection: Connection, asked: Statement, wanted: pa.Schema) -
     return binary.rows(body.getvalue(), wanted)
 
 
+_LISTS: Final[Mapping[type, tuple[Callable[[Any], Statement], pa.Schema]]] = {
+    Changes: (lists.changes, columns.HEADS),
+    Heads: (lists.heads, columns.HEADS),
+    Values: (lists.values, columns.VALUES),
+    Services: (lists.services, columns.SERVICES),
+    Metrics: (lists.metrics, columns.METRICS),
+    Positions: (ledger.positions, columns.POSITIONS),
+    Ledger: (ledger.ledger, columns.LEDGER),
+}
+
+
+def _signal(plan: Any) -> Signal | None:
+    signal: Signal | None = getattr(plan, "signal", None)
+    return signal
+
+
 async def _statement(
     connection: Connection, plan: Question | Positions | Ledger
 ) -> tuple[Statement, pa.Schema]:
@@ -124,29 +141,15 @@ async def _statement(
             found = await searches.look_up(connection, plan.tenant, None, plan.patterns)
             known = [key for one in plan.patterns for key in found.keys[one]]
             return lists.keys(plan, known), columns.KEYS
-        case Values(signal=Signal.METRICS):
-            return lists.values(plan), columns.VALUES
-        case Heads(signal=Signal.METRICS):
-            return lists.heads(plan), columns.HEADS
-        case Services(signal=Signal.METRICS | None):
-            return lists.services(plan), columns.SERVICES
         case Series():
             check_series(plan.where)
             found = await searches.look_up(connection, plan.tenant, plan.where)
             return ranges.series(plan, found, plan.limit), columns.SERIES
-        case Positions():
-            return ledger.positions(plan), columns.POSITIONS
-        case Ledger():
-            return ledger.ledger(plan), columns.LEDGER
-        case Metrics():
-            return lists.metrics(plan), columns.METRICS
+        case _ if type(plan) in _LISTS and _signal(plan) in {Signal.METRICS, None}:
+            statement, answered = _LISTS[type(plan)]
+            return statement(plan), answered
         case _:
-            raise Rejected(f"PostgreSQL has points, and no {_asked(plan)}")
-
-
-def _asked(plan: Question) -> str:
-    signal = getattr(plan, "signal", None) or Signal.TRACES
-    return str(signal)
+            raise Rejected(f"PostgreSQL has points, and no {_signal(plan) or Signal.TRACES}")
 
 
 async def _explain(connection: Connection, plan: Explain) -> pa.Table:
