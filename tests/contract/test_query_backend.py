@@ -1,6 +1,7 @@
 """Every query backend gives a plan the meaning of `pipeline/plan.py`: the same rows."""
 
 import asyncio
+from dataclasses import replace
 from random import Random
 
 import pyarrow as pa
@@ -426,6 +427,21 @@ def test_pages_follow_each_other_without_a_gap(both):
             names = ("time", "epoch", "partition", "sequence", "ordinal")
             after = plan.Place(*(last[name] for name in names))
         assert places(pa.concat_tables(seen)) == places(memory)
+
+
+@points
+def test_what_was_stored_since_is_told_of_points_too(both):
+    whole = (Signal.METRICS, "a", 0, 2**63)
+    (now,) = (plan.Head(**one) for one in both.answers(plan.Heads(*whole[:2], 9))[1].to_pylist())
+    for heads, some in [
+        ((now,), False),
+        ((replace(now, sequence=now.sequence - 30),), True),
+        ((replace(now, committed_ns=1),), True),
+        ((), True),
+    ]:
+        memory, engine = both.answers(plan.Changes(*whole, heads, 5))
+        assert memory.schema.equals(engine.schema)
+        assert (len(memory) > 0) is (len(engine) > 0) is some
 
 
 @points
