@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from enum import StrEnum
+from importlib.metadata import version
 from typing import Final
 
 from aiohttp import web
@@ -42,6 +43,9 @@ from pipeline.window import TimeWindow
 from pipeline.worker import Limits, Worker
 from query.api import answers, http, tail
 from query.engine import Engine
+from query.jaeger import http as jaeger
+from query.jaeger.reader import Reader
+from query.jaeger.ui import Ui
 from query.tail.hub import Hub
 from query.tail.meters import TailMeters
 from storage import open_store
@@ -133,6 +137,15 @@ class Parts:
         url = await self._web("query.listen", config.listen, routes, tls)
         self._up.callback(hub.stop)  # before the listener waits for those that are under way
         self.lines.append(f"look   {url}/v1/logs  /v1/traces  /v1/metrics  /v1/tail")
+        if config.jaeger.listen:
+            await self._jaeger(Reader(engine, config.jaeger), tls)
+
+    async def _jaeger(self, reader: Reader, tls: Tls | None) -> None:
+        """Serve Jaeger's API and its UI."""
+        config = reader.config
+        routes = jaeger.routes(reader, self._keyring, Ui(config, version("aura")))
+        url = await self._web("query.jaeger.listen", config.listen, routes, tls)
+        self.lines.append(f"       Jaeger at {url}{config.base_path}/")
 
     async def receive(self, bus: Bus) -> None:
         """Serve the doors."""

@@ -15,7 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PORTS = ("ingestor.grpc", "ingestor.http", "ingestor.api", "query.listen")
+PORTS = (
+    "ingestor.grpc",
+    "ingestor.http",
+    "ingestor.api",
+    "query.listen",
+    "query.jaeger.listen",
+)
 
 
 def poll(condition: Callable[[], object], deadline_s: float = 20.0, why: str = "") -> object:
