@@ -14,9 +14,11 @@ from pathlib import Path
 
 from pipeline.signal import Signal
 from tests.bench import report
-from tests.bench.path import path, receiving, saturation
+from tests.bench.path import path, receiving
+from tests.bench.saturated import peak_mib
 from tests.bench.stages import stages
 
+SATURATED_S = 30.0
 PARTS = ("codec", "receiving", "path", "memory")
 
 
@@ -40,17 +42,17 @@ def main() -> int:
     for signal in signals if "path" in parts else ():
         paths.append(path(signal, chosen.records))
         report.show(report.table_of_paths(paths[-1:]))
-    peak_mib = saturation(chosen.records) if "memory" in parts else None
+    peak = peak_mib(SATURATED_S) if "memory" in parts else None
     if alone and received and paths:
         report.show(report.table_of_shares(alone, paths, received))
-    found = list(report.ratios(alone, paths, received, peak_mib))
+    found = list(report.ratios(alone, paths, received, peak))
     report.show(report.table_of_ratios(found))
     whole = {
         "records": chosen.records,
         "codec": {signal: asdict(one) for signal, one in alone.items()},
         "receiving": [asdict(one) for one in received],
         "path": [asdict(one) for one in paths],
-        "peak_mib": peak_mib,
+        "peak_mib": peak,
         "ratios": [asdict(one) for one in found],
     }
     chosen.json.write_text(json.dumps(whole, indent=2) + "\n")

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -69,22 +68,6 @@ def floor(signal: Signal, records: int, block: int, end_ns: int) -> float:
     words += [str(records), str(block), str(end_ns)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, check=True, text=True, timeout=900)
     return float(done.stdout)
-
-
-def saturation(records: int) -> float:
-    """Return Aura's peak MiB with its defaults, with three signals as fast as they can come."""
-    end_ns = time.time_ns()
-    with whole.running() as aura:
-        port = aura.aura.ports["ingestor.grpc"]
-        loads = [Load(signal, records, end_ns) for signal in Signal]
-        senders = [threading.Thread(target=whole.send, args=(load, port)) for load in loads]
-        for sender in senders:
-            sender.start()
-        for sender in senders:
-            sender.join()
-        for load in loads:
-            aura.wait(load)
-        return aura.peak_mib()
 
 
 @dataclass(frozen=True)
