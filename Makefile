@@ -8,7 +8,7 @@ PROTO := proto/aura/v1/storage.proto
 CLIENTS := tests/clients
 PEERS := build/peers
 
-.PHONY: run test peers check lint types arch wheel bench bench-codec bench-memory faults fuzz fuzz-api fuzz-native golden sim proto pin clean
+.PHONY: run test peers check lint types arch wheel bench bench-codec bench-memory bench-metrics faults fuzz fuzz-api fuzz-native golden sim proto pin clean
 
 run: $(READY) ## everything in one process: embedded NATS and chdb
 	$(BIN)/aura up
@@ -16,7 +16,7 @@ run: $(READY) ## everything in one process: embedded NATS and chdb
 test: $(READY) ## every test that has what it needs on this machine
 	$(BIN)/pytest -n 2 --dist loadfile
 
-peers: $(addprefix $(PEERS)/,go collector javascript java rust browser) ## what the tests send with
+peers: $(addprefix $(PEERS)/,go collector javascript java rust browser timescaledb) ## what the tests send with, and a TimescaleDB
 
 check: $(READY) lint types arch wheel
 
@@ -35,6 +35,9 @@ wheel: $(READY) ## the built wheel, in an environment of its own, outside the ch
 
 bench: $(READY) ## CPU per million records, beside the bare insert and other receivers: RECORDS= (500000)
 	$(BIN)/python -m tests.bench --records $(or $(RECORDS),500000)
+
+bench-metrics: $(READY) ## points into each store beside COPY or the bare insert, on disk, asked over time
+	$(BIN)/python -m tests.bench.metrics
 
 bench-codec: $(READY) ## microseconds a record of the codec: protobuf beside its own parse, JSON beside protobuf
 	$(BIN)/python -m tests.bench.codec
@@ -85,6 +88,11 @@ $(PEERS)/javascript: $(addprefix $(CLIENTS)/javascript/,client.js package.json p
 	touch $@
 
 $(PEERS)/browser: $(addprefix $(CLIENTS)/browser/,jaeger.js package.json package-lock.json .npmrc)
+	mkdir -p $@ && cp $^ $@
+	cd $@ && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
+
+$(PEERS)/timescaledb: $(addprefix $(CLIENTS)/timescaledb/,server.mjs package.json package-lock.json .npmrc)
 	mkdir -p $@ && cp $^ $@
 	cd $@ && npm ci --ignore-scripts --no-audit --no-fund
 	touch $@

@@ -54,7 +54,7 @@ from query.jaeger.reader import Reader
 from query.jaeger.ui import Ui
 from query.tail.hub import Hub
 from query.tail.meters import TailMeters
-from storage import ClickHouse, MemoryStore, StorageService, open_remote, open_store
+from storage import StorageService, Whole, open_remote, open_store
 
 SCHEMA_WAIT_S: Final = 30.0
 """How long a role that does not migrate waits for the role that does."""
@@ -117,10 +117,10 @@ class Parts:
 
     async def open(
         self, roles: frozenset[Role], folder: Path
-    ) -> tuple[ClickHouse | MemoryStore | None, QueryBackend | None]:
+    ) -> tuple[Whole | None, QueryBackend | None]:
         """Open the engine where one is needed here, and what answers questions."""
         config, elsewhere = self._config.storage, asks_another(roles, self._config.storage)
-        store: ClickHouse | MemoryStore | None = None
+        store: Whole | None = None
         if roles & {Role.ROUTER, Role.STORAGE} or (Role.QUERY in roles and not elsewhere):
             wait_s = None if Role.STORAGE in roles else SCHEMA_WAIT_S
             opening = open_store(config, folder, schema_wait_s=wait_s)
@@ -164,7 +164,7 @@ class Parts:
             Hub(shown, meet, tail.records, config.tail, meters)
         )
         routes = [
-            *http.routes(engine, self._keyring),
+            *http.routes(engine, self._keyring, promoted=config.promoted),
             *tail.routes(engine, hub, self._keyring),
             *ledger.routes(engine, bus, self._keyring),
         ]

@@ -36,6 +36,9 @@ from pipeline.lists import Metrics as Metrics
 from pipeline.lists import Operations as Operations
 from pipeline.lists import Services as Services
 from pipeline.lists import Values as Values
+from pipeline.ranges import Measure as Measure
+from pipeline.ranges import Range as Range
+from pipeline.ranges import Series as Series
 from pipeline.signal import Signal
 from pipeline.table import Aggregate as Aggregate
 from pipeline.table import Expression as Expression
@@ -165,6 +168,8 @@ Question: TypeAlias = (
     | Operations
     | Dependencies
     | Metrics
+    | Series
+    | Range
     | Table
 )
 

@@ -1,5 +1,6 @@
 """What a user may set for asking."""
 
+from collections.abc import Sequence
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -81,6 +82,16 @@ class Config(BaseModel):
     listen: str = "127.0.0.1:8081"
     """Address of the query API."""
     tls: TlsConfig = TlsConfig()
+    promoted: Sequence[str] = (
+        "service.name",
+        "service.namespace",
+        "service.instance.id",
+        "deployment.environment.name",
+        "host.name",
+        "k8s.namespace.name",
+        "k8s.pod.name",
+    )
+    """Attributes of resources that are labels of a series like those of its own."""
     limits: Limits = Limits()
     tail: TailConfig = TailConfig()
     jaeger: JaegerConfig = JaegerConfig()

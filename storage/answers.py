@@ -183,3 +183,27 @@ _TYPES: Final[dict[Kind, pa.DataType]] = {
 def table(columns: Mapping[str, Kind]) -> pa.Schema:
     """Return the columns of a table's answer, as `pipeline.plan.Table` says."""
     return pa.schema([pa.field(name, _TYPES[kind]) for name, kind in columns.items()])
+
+
+_SERIES: Final[list[pa.Field[Any]]] = [
+    pa.field("series_id", pa.uint64()),
+    pa.field("service_name", pa.utf8()),
+    pa.field("metric_name", pa.utf8()),
+    pa.field("metric_unit", pa.utf8()),
+    pa.field("metric_type", pa.uint8()),
+    pa.field("aggregation_temporality", pa.int32()),
+    pa.field("is_monotonic", pa.bool_()),
+    pa.field("resource", pa.utf8()),
+    pa.field("scope", pa.utf8()),
+    pa.field("attributes", schema.ATTRIBUTES),
+]
+SERIES: Final = pa.schema(_SERIES)
+"""As `pipeline.plan.Series` says."""
+
+_RANGE: Final[list[pa.Field[Any]]] = [
+    pa.field("labels", pa.list_(pa.utf8())),
+    pa.field("time", pa.uint64()),
+    pa.field("value", pa.float64()),
+]
+RANGE: Final = pa.schema(_RANGE)
+"""As `pipeline.plan.Range` says."""

@@ -17,6 +17,7 @@ from pipeline.plan import (
     Plan,
     Positions,
     Question,
+    Range,
     Records,
     Table,
     Traces,
@@ -24,9 +25,10 @@ from pipeline.plan import (
 from pipeline.ports import Commit, Cost, Group, Recovery
 from pipeline.signal import Signal
 from storage import committer, explain, migrate
-from storage.answers import EXPLAINED, MATCHES, SUMMARIES, SUMMARY
+from storage.answers import EXPLAINED, MATCHES, SERIES, SUMMARIES, SUMMARY
 from storage.committer import Committer
 from storage.compile import clickhouse as compiled
+from storage.compile import ranges
 from storage.compile.parameters import Statement
 from storage.compile.statement import statement, statements
 from storage.config import StorageConfig
@@ -34,6 +36,9 @@ from storage.connection import READING, Connection
 from storage.examination import Examination, matches
 from storage.fence import Fence
 from storage.kinds import kinds
+from storage.ranges.compute import compute
+from storage.ranges.groups import SERIES_MAX, group
+from storage.ranges.source import bounded, check_range, sources
 from storage.reading import Pool
 from storage.target import Target
 from storage.verdicts import lacks_database, opening, writing
@@ -100,6 +105,8 @@ class ClickHouse:
                 return await self._explain(of, cost)
             case Traces():
                 return await self._traces(plan, cost)
+            case Range():
+                return await self._range(plan, cost)
             case Table():
                 found = await self._scans.ask(*statement(plan), plan.tenant, cost)
                 return found.rename_columns(list(kinds(plan)))
@@ -127,6 +134,18 @@ class ClickHouse:
             times = pa.array([matched[one.hex().upper()] for one in ids], pa.uint64())
             found = rows.append_column(SUMMARY.field("matched_ns"), times)
         return found.replace_schema_metadata({CUT: b"1"} if cut else None)
+
+    async def _range(self, plan: Range, cost: Cost) -> pa.Table:
+        check_range(plan)
+        asked = ranges.series(plan, SERIES_MAX + 1)
+        series = await self._lookups.ask(asked, SERIES, plan.tenant, cost)
+        groups = group(plan, series)
+        found = []
+        for one in sources(plan, series):
+            points = ranges.points(plan, one)
+            rows = await self._scans.ask(points, one.columns, plan.tenant, cost)
+            found.append((one, bounded(rows)))
+        return (await asyncio.to_thread(compute, plan, groups, found)).slice(0, plan.limit)
 
     async def _explain(self, plan: Question, cost: Cost) -> pa.Table:
         rows = []

@@ -10,6 +10,7 @@ from pipeline.signal import Signal
 from pipeline.tls import TlsConfig
 from pipeline.units import Seconds, Size
 from storage.target import Target
+from storage.timescale.server import Server
 
 
 class Rule(BaseModel):
@@ -43,6 +44,58 @@ class RetentionConfig(BaseModel):
             ):
                 return int(rule.keep)
         return int(getattr(self, signal.value))
+
+    def longest_s(self, signal: Signal) -> int:
+        """Return how many seconds the record of a signal that is kept for longest is kept."""
+        rules = [int(one.keep) for one in self.rules if one.signal in (None, signal)]
+        return max(int(getattr(self, signal.value)), *rules, 0)
+
+
+class MetricsConfig(BaseModel):
+    """`storage.metrics`: a store of their own for points, TimescaleDB or PostgreSQL."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str = Field(
+        "",
+        pattern=r"^$|^postgres(ql)?://",
+        description="Empty: points lie with spans and logs. Else TimescaleDB, or PostgreSQL: "
+        "postgresql://host:5432/database?schema=aura&sslmode=verify-full",
+        repr=False,
+    )
+    user: str = Field("", description="The user of that server, when its URL names none")
+    password: SecretStr = Field(
+        SecretStr(""),
+        description="The password of that user: AURA_STORAGE_METRICS_PASSWORD in production",
+    )
+    writers: Annotated[int, Field(gt=0, le=64)] = Field(
+        2, description="Commits of points that run at the same time; more wait"
+    )
+    write_time_max: Annotated[Seconds, Field(gt=0)] = Field(
+        60.0, description="How long one statement of a commit may run, or wait for a lock"
+    )
+    series_max: Annotated[int, Field(gt=0)] = Field(
+        1_000_000, description="Series that are known to be written, 16 bytes each; beyond it anew"
+    )
+    compress_after: Annotated[Seconds, Field(gt=0)] = Field(
+        2 * 86400.0, description="How old a day of points is when TimescaleDB compresses it"
+    )
+    upkeep_interval: Annotated[Seconds, Field(gt=0)] = Field(
+        600.0, description="How often expired points are deleted"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.url:
+            try:
+                self.server()
+            except ValueError as error:
+                raise ValueError(f"url: {error}") from None
+        return self
+
+    def server(self) -> Server:
+        """Return what the URL names; raises ValueError, without any secret."""
+        return Server.parse(self.url, self.user, self.password.get_secret_value())
 
 
 class RemoteConfig(BaseModel):
@@ -137,6 +190,7 @@ class StorageConfig(BaseModel):
         60.0, description="How long one query may run in the engine"
     )
     retention: RetentionConfig = Field(default_factory=RetentionConfig)
+    metrics: MetricsConfig = Field(default_factory=MetricsConfig)
     listen: Address = Field(
         "127.0.0.1:50051", description="Where the storage role answers other processes, over gRPC"
     )

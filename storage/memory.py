@@ -34,7 +34,9 @@ from pipeline.plan import (
     Plan,
     Positions,
     Question,
+    Range,
     Records,
+    Series,
     Services,
     Spans,
     Table,
@@ -48,8 +50,12 @@ from storage import answers, survey
 from storage.answers import COUNTED, LEDGER, POSITIONS, RECORDS, SUMMARY
 from storage.evaluate import Row, matches
 from storage.fields import check, check_heads, check_whole
+from storage.ranges import rows as in_memory
+from storage.ranges.compute import compute
+from storage.ranges.groups import group
+from storage.ranges.source import check_range, check_series, sources
 from storage.tables import covers, ordinals, services
-from storage.tabulate import tabulate
+from storage.tabulate import plain, tabulate
 from storage.traces import examine, newest, summary
 
 _PLACES = ["time", "epoch", "partition", "sequence", "ordinal"]
@@ -125,7 +131,7 @@ class MemoryStore:
                 return self._spans(plan)
             case Table():
                 found = self._matching(plan.signal, plan)
-                return tabulate(plan, _plain(found).to_pylist())
+                return tabulate(plan, plain(found).to_pylist())
             case Positions():
                 return self._positions(plan)
             case Ledger():
@@ -139,6 +145,17 @@ class MemoryStore:
             case _:
                 return self._survey(plan)
 
+    def _over_time(self, plan: Series | Range) -> pa.Table:
+        check_series(plan.where)
+        rows = self._all(Signal.METRICS, plan.tenant)
+        found = in_memory.identified(plan.tenant, rows, plan.where)
+        series = in_memory.series(found)
+        if isinstance(plan, Series):
+            return series
+        check_range(plan)
+        every = [(one, in_memory.points(plan, one, found)) for one in sources(plan, series)]
+        return compute(plan, group(plan, series), every)
+
     def _positions(self, plan: Positions) -> pa.Table:
         found = []
         for (signal, partition), groups in self._groups.items():
@@ -151,12 +168,12 @@ class MemoryStore:
         until = {(one.signal, one.partition): (one.epoch, one.last) for one in plan.until}
         sums: defaultdict[tuple[str, int], Counts] = defaultdict(Counts)
         for log, groups in self._groups.items():
-            for group in groups:
-                counts, at = group.counts.get(plan.tenant), group.commit.last_stored_ns
-                counted = log not in until or _place(group.commit) <= until[log]
+            for one in groups:
+                counts, at = one.counts.get(plan.tenant), one.commit.last_stored_ns
+                counted = log not in until or _place(one.commit) <= until[log]
                 if counts and counted and plan.start_ns <= at < plan.end_ns:
                     start_ns = at - (at - plan.start_ns) % plan.step_ns
-                    sums[str(group.signal), start_ns].add(counts)
+                    sums[str(one.signal), start_ns].add(counts)
         rows = [
             {
                 "signal": signal,
@@ -171,9 +188,11 @@ class MemoryStore:
         return pa.Table.from_pylist(rows, schema=LEDGER)
 
     def _survey(
-        self, plan: Changes | Keys | Values | Operations | Dependencies | Metrics
+        self, plan: Changes | Keys | Values | Operations | Dependencies | Metrics | Series | Range
     ) -> pa.Table:
         match plan:
+            case Series() | Range():
+                return self._over_time(plan)
             case Changes():
                 return _table(answers.HEADS, self._changes(plan))
             case Keys():
@@ -194,7 +213,7 @@ class MemoryStore:
 
     def _rows_of(self, signal: Signal, tenant: str) -> Sequence[Row]:
         """Return what questions ask of records, without what is slow to make Python of."""
-        return _plain(self._all(signal, tenant)).to_pylist()
+        return plain(self._all(signal, tenant)).to_pylist()
 
     def _heads(self, signal: Signal) -> list[tuple[int, int, int, int]]:
         found = []
@@ -263,7 +282,7 @@ class MemoryStore:
         else:
             check_whole(plan.whole)
             within = self._within(Signal.TRACES, plan)
-            places, cut = examine(plan, plan.whole, _plain(spans), _plain(within))
+            places, cut = examine(plan, plan.whole, plain(spans), plain(within))
         times = {one.trace_id: one.matched_ns for one in places}
         chosen = list(times)
         of_traces = spans.filter(pc.is_in(spans["trace_id"], pa.array(chosen, schema.TRACE_ID)))
@@ -280,7 +299,7 @@ class MemoryStore:
 def _where(rows: pa.Table, condition: Condition | None) -> pa.Table:
     if condition is None:
         return rows
-    asked = rows if _of_parts(condition) else _plain(rows)
+    asked = rows if _of_parts(condition) else plain(rows)
     found = [matches(condition, one) for one in asked.to_pylist()]
     return rows.filter(pa.array(found, pa.bool_()))
 
@@ -296,16 +315,6 @@ def _of_parts(condition: Condition) -> bool:
             return not isinstance(field, Column) and field.level in (Level.EVENT, Level.LINK)
         case _:
             return False
-
-
-def _plain(rows: pa.Table) -> pa.Table:
-    """Leave out events, buckets and the like: nothing asks for them, and they are slow to read."""
-    names = [
-        field.name
-        for field in rows.schema
-        if not pa.types.is_nested(field.type) or field.name == "attributes"
-    ]
-    return rows.select(names)
 
 
 def _table(columns: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> pa.Table:

@@ -71,7 +71,7 @@ class HistogramApi:
         signal = parameters.signal(given) or Signal.LOGS
         wanted = parameters.read(given, engine.limits, asked.now_ns)
         record_by_record(wanted.query, signal)
-        steps = _steps(given.get("step") or "", wanted, engine.limits)
+        steps = steps_of(given.get("step") or "", wanted, engine.limits)
         stage = Stats((_COUNT,), (_bucket(steps), *_by(given.get("by") or "")))
         query = tree.Query(wanted.query.where, (stage,))
         checked = await engine.check(query, signal, asked.tenant, asked.now_ns)
@@ -102,7 +102,8 @@ def _by(text: str) -> tuple[By, ...]:
     return (By(name(text, "by"), tree.Name("value", quoted=True)),) if text else ()
 
 
-def _steps(text: str, wanted: Range, limits: Limits) -> Steps:
+def steps_of(text: str, wanted: Range, limits: Limits) -> Steps:
+    """Return the steps of a width, or of one that makes few of them; raises Wrong."""
     if not text:
         fits = (one * 10**9 for one in _STEPS_S)
         most = min(_FEW, limits.buckets_max)

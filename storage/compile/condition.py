@@ -23,8 +23,9 @@ from pipeline.plan import (
     Search,
 )
 from pipeline.signal import Signal
-from pipeline.value import BOOL, DOUBLE, INT, double_text
+from pipeline.value import BOOL, DOUBLE, INT
 from storage.compile.parameters import Parameters
+from storage.compile.texts import texts
 from storage.tables import AS_DOUBLE, AS_INT
 
 SCOPE: Final = {"scope_name": "name", "scope_version": "version"}
@@ -110,8 +111,8 @@ class Conditions:
             return "false"
         tests = [self._test(Operator.EQUAL, value) for value in values]
         test = tests[0] if len(tests) == 1 else f"({' OR '.join(tests)})"
-        texts = dict.fromkeys(text for value in values for text in _texts(value))
-        return self._holds(field, f" AND {test}", list(texts))
+        equal = dict.fromkeys(text for value in values for text in texts(value))
+        return self._holds(field, f" AND {test}", list(equal))
 
     def _holds(self, field: Attributes, test: str, equal: list[str] | None) -> str:
         """Tell where an attribute passes the test; indexes prune by the texts that are equal."""
@@ -193,15 +194,3 @@ def like(pattern: str) -> str:
     """Return a pattern of keys as LIKE has it."""
     escaped = pattern.translate({ord(mark): f"\\{mark}" for mark in "\\%_"})
     return escaped.replace("*", "%")
-
-
-def _texts(value: Scalar) -> list[str]:
-    """Return every text that an equal value may have."""
-    if isinstance(value, bool):
-        return ["true" if value else "false"]
-    if isinstance(value, (int, float)):
-        texts = [double_text(float(value))]
-        if value == int(value):
-            texts.append(str(int(value)))
-        return texts if value else [*texts, "-0.0", "0.0"]
-    return [str(value)]

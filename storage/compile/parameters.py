@@ -1,8 +1,8 @@
 """A statement, and the values that it binds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +28,19 @@ class Parameters:
     def fixed(self, value: bytes) -> str:
         """Bind bytes of a fixed length, as hex: raw bytes need not be UTF-8."""
         return f"toFixedString(unhex({self.add(value.hex(), 'String')}), {len(value)})"
+
+
+Bound: TypeAlias = Callable[[Any, str], str]
+"""Binds a value of a type and returns what stands for it in the SQL text."""
+
+
+class Positions:
+    """Collects values and numbers them, as PostgreSQL has it."""
+
+    def __init__(self) -> None:
+        self.bound: list[Any] = []
+
+    def add(self, value: Any, kind: str) -> str:
+        """Bind a value of a PostgreSQL type."""
+        self.bound.append(value)
+        return f"${len(self.bound)}::{kind}"

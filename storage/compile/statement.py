@@ -16,7 +16,9 @@ from pipeline.plan import (
     Operations,
     Positions,
     Question,
+    Range,
     Records,
+    Series,
     Services,
     Spans,
     Table,
@@ -26,9 +28,11 @@ from pipeline.plan import (
 )
 from pipeline.signal import Signal
 from storage import answers
-from storage.compile import changes, clickhouse, graph, ledger, lists, table, whole
+from storage.compile import changes, clickhouse, graph, ledger, lists, ranges, table, whole
 from storage.compile.parameters import Statement
 from storage.kinds import kinds
+from storage.ranges.groups import SERIES_MAX
+from storage.ranges.source import check_range, check_series
 
 _LISTS: Final[Mapping[type, tuple[Callable[[Any], Statement], pa.Schema]]] = {
     Heads: (lists.heads, answers.HEADS),
@@ -58,6 +62,9 @@ def statement(plan: Question | Positions | Ledger) -> tuple[Statement, pa.Schema
             columns = answers.table(kinds(plan))
             places = pa.schema([one.with_name(f"c{at}") for at, one in enumerate(columns)])
             return table.table(plan), places
+        case Series():
+            check_series(plan.where)
+            return ranges.series(plan, plan.limit), answers.SERIES
         case _ if type(plan) in _LISTS:
             compiled, columns = _LISTS[type(plan)]
             return compiled(plan), columns
@@ -72,4 +79,7 @@ def statements(plan: Question) -> list[Statement]:
             clickhouse.matching(plan) if plan.whole is None else whole.candidates(plan, plan.whole)
         )
         return [search, clickhouse.summaries(plan.tenant, [])]
+    if isinstance(plan, Range):
+        check_range(plan)
+        return [ranges.series(plan, SERIES_MAX)]
     return [statement(plan)[0]]

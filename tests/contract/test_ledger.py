@@ -14,7 +14,7 @@ from pipeline.signal import Signal
 from pipeline.window import DAY_NS
 from storage.config import RetentionConfig, Rule
 from tests.support.otlp_strategies import LAWS
-from tests.support.stores import NOW, ask, group, message, messages, rig, write
+from tests.support.stores import NOW, POINTS, ask, group, message, messages, rig, write
 
 LOGS = Signal.LOGS
 HOUR_NS = 3600 * 10**9
@@ -205,3 +205,40 @@ def test_all_backends_tell_the_same():
             law()
         finally:
             runner.run(opening.__aexit__(None, None, None))
+
+
+@pytest.mark.parametrize("kind", POINTS)
+async def test_a_store_of_points_keeps_their_ledger(kind):
+    refused = {Reason.TIME: 3, Reason.VALUE: 1}
+    retention = RetentionConfig(metrics=3600.0)
+    async with rig(kind, retention=retention) as one:
+        await write(
+            one.store,
+            entry(1, 2, 5, {"a\x00": counts(received=9, refused=4, stored=9, reasons=refused)},
+                  signal=Signal.METRICS),
+            entry(3, 4, 9, {"a\x00": counts(refused=2, reasons={Reason.TIME: 2})},
+                  signal=Signal.METRICS),
+            entry(5, 5, 12, {"b": counts(received=1, stored=1)}, signal=Signal.METRICS),
+        )  # fmt: skip
+        points = group(Signal.METRICS, [(1, "c", message(Signal.METRICS, 1))], partition=1)
+        await write(one.store, points)
+
+        assert await ledger(one.store, "a\x00") == {
+            ("metrics", 0): {
+                "received": 9,
+                "refused": 6,
+                "stored": 9,
+                "reasons": {"time": 5, "value": 1},
+            }
+        }
+        until = (Reached(Signal.METRICS, 0, 1, 4),)
+        assert await ledger(one.store, "b", until=until) == {}
+        assert len(await ledger(one.store, "b")) == 1
+        whole = {"start": 0, "end": 2**62, "step": 2**61}
+        late = await ledger(one.store, "c", now=NOW + 2 * HOUR_NS, **whole)
+        assert late["metrics", 0]["expired"] == late["metrics", 0]["stored"] == 10
+        assert (await ledger(one.store, "c", **whole))["metrics", 0]["expired"] == 5
+        places = (await ask(one.store, Positions(1))).to_pylist()
+        assert places == [
+            {"signal": "metrics", "partition": 0, "epoch": 1, "last": 5, "log": "log"}
+        ]

@@ -1,8 +1,10 @@
 """Every query backend gives a plan the meaning of `pipeline/plan.py`: the same rows."""
 
 import asyncio
+from dataclasses import replace
 from random import Random
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,7 +31,18 @@ from pipeline.ports import Cost
 from pipeline.signal import Signal
 from storage.fields import COLUMNS, Kind
 from tests.support.otlp_strategies import LAWS, Case, Sender
-from tests.support.stores import NOW, ask, everything, group, message, messages, rig, write
+from tests.support.stores import (
+    NOW,
+    POINTS,
+    STORES,
+    ask,
+    everything,
+    group,
+    message,
+    messages,
+    rig,
+    write,
+)
 
 WORDS = (
     "",
@@ -186,24 +199,28 @@ def comparisons(signal):
                 yield Compare(AttributeField(random.choice(KEYS), level), operator, value)
 
 
-def searches():
+TEXTS = {Signal.LOGS: Column("body"), Signal.METRICS: Column("metric_description")}
+
+
+def searches(column):
     """Every text and expression, in a column and in attributes of all levels; every pattern."""
     for level, pattern in zip(list(Level) * 3, PATTERNS, strict=False):
         yield Exists(AttributeKeys(pattern, level))
     for at, text in enumerate(SOUGHT):
-        places = (Column("body"), AttributeKeys("*"))
+        places = (column, AttributeKeys("*"))
         yield Find(places[at % 2], Search.CONTAINS, text)
         yield Find(places[1 - at % 2], Search.PHRASE, text)
     for expression in EXPRESSIONS:
-        yield Find(Column("body"), Search.MATCH, expression)
+        yield Find(column, Search.MATCH, expression)
 
 
 class Both:
     """
     The memory store and an engine with the same random data.
 
-    chdb and a server are one engine, so each is asked its `half` of many questions of a kind; the
-    memory store in another process is asked few, as they only have to arrive there.
+    Two kinds of one engine (chdb and a server, PostgreSQL and TimescaleDB) are asked a `half` each
+    of many questions of a kind; the memory store in another process is asked few, as they only have
+    to arrive there.
     """
 
     def __init__(self, runner, kind, memory, chdb):
@@ -214,19 +231,36 @@ class Both:
     def half(self, questions):
         if self.kind == "remote":
             return questions[:: len(questions) // 12]
-        return questions[("chdb", "server").index(self.kind) :: 2]
+        return questions[(self.kind in {"server", "timescale"}) :: 2]
 
     def answers(self, asked):
         return [self.runner.run(ask(store, asked)) for store in self.stores]
 
 
-@pytest.fixture(scope="module", params=["chdb", "server", "remote"])
+ENGINES = {kind: taken for kind, taken in STORES.items() if kind != "memory"}
+ENGINES["remote"] = tuple(Signal)
+each = pytest.mark.parametrize(
+    ("both", "signal"),
+    [(kind, signal) for kind, taken in ENGINES.items() for signal in taken],
+    indirect=["both"],
+    scope="module",
+)
+"""Every engine with every signal that it takes."""
+
+
+def of(signal):
+    """Every engine that takes the signal."""
+    kinds = [kind for kind, taken in ENGINES.items() if signal in taken]
+    return pytest.mark.parametrize("both", kinds, indirect=True)
+
+
+@pytest.fixture(scope="module", params=ENGINES)
 def both(request):
     with asyncio.Runner() as runner:
         rigs = [rig(kind) for kind in ("memory", request.param)]
         stores = [runner.run(one.__aenter__()).store for one in rigs]
         random = Random(7)
-        for signal in Signal:
+        for signal in ENGINES[request.param]:
             # Two tenants: what is another's must never be found.
             posts = [
                 (number, ("a", "b")[number % 4 == 0], sample(signal, random.getrandbits(32)))
@@ -250,15 +284,15 @@ def places(table):
     return canonical(table.select([name for name in names if name in table.column_names]))
 
 
-def test_the_data_is_worth_asking(both):
-    for signal in Signal:
-        memory, chdb = both.answers(everything(signal, "a"))
-        assert memory.num_rows > 80
-        assert memory.schema.equals(chdb.schema)
-        assert canonical(memory) == canonical(chdb)
+@each
+def test_the_data_is_worth_asking(both, signal):
+    memory, chdb = both.answers(everything(signal, "a"))
+    assert memory.num_rows > 80
+    assert memory.schema.equals(chdb.schema)
+    assert canonical(memory) == canonical(chdb)
 
 
-@pytest.mark.parametrize("signal", Signal)
+@each
 def test_comparisons_find_the_same_records_everywhere(both, signal):
     found = 0
     every = both.half(list(comparisons(signal))[:: 3 if signal is Signal.METRICS else 1])
@@ -270,18 +304,24 @@ def test_comparisons_find_the_same_records_everywhere(both, signal):
     assert found > len(every) // 4
 
 
-def test_searches_find_the_same_records_everywhere(both):
+@pytest.mark.parametrize(
+    ("both", "signal"),
+    [(kind, taken[0] if len(taken) == 1 else Signal.LOGS) for kind, taken in ENGINES.items()],
+    indirect=["both"],
+    scope="module",
+)
+def test_searches_find_the_same_records_everywhere(both, signal):
     found = 0
-    every = both.half(list(searches()))
+    every = both.half(list(searches(TEXTS[signal])))
     for where in every:
-        memory, chdb = both.answers(everything(Signal.LOGS, "a", where=where))
+        memory, chdb = both.answers(everything(signal, "a", where=where))
         assert places(memory) == places(chdb), where
         found += memory.num_rows > 0
 
     assert found > len(every) // 2
 
 
-@pytest.mark.parametrize("signal", Signal)
+@each
 def test_conditions_find_the_same_records_everywhere(both, signal):
     @settings(LAWS, max_examples=8 if signal is Signal.METRICS else 20)
     @given(conditions(signal))
@@ -292,6 +332,7 @@ def test_conditions_find_the_same_records_everywhere(both, signal):
     law()
 
 
+@of(Signal.TRACES)
 def test_traces_are_the_same_everywhere(both):
     @settings(LAWS, max_examples=20)
     @given(
@@ -307,6 +348,7 @@ def test_traces_are_the_same_everywhere(both):
     law()
 
 
+@of(Signal.TRACES)
 @pytest.mark.parametrize("trace_id", [*TRACES, bytes(16), b"\xff" * 16])
 def test_a_trace_is_the_same_everywhere(both, trace_id):
     memory, chdb = both.answers(Trace("a", trace_id, 10_000))
@@ -318,7 +360,7 @@ def test_a_trace_is_the_same_everywhere(both, trace_id):
     assert times == sorted(times) == memory["time"].to_pylist()
 
 
-@pytest.mark.parametrize("signal", Signal)
+@each
 def test_time_bounds_take_the_start_and_leave_the_end(both, signal):
     start, end = STARTS[20], STARTS[5]
 
@@ -331,7 +373,7 @@ def test_time_bounds_take_the_start_and_leave_the_end(both, signal):
         assert found.num_rows > 80
 
 
-@pytest.mark.parametrize("signal", Signal)
+@each
 @pytest.mark.parametrize(
     ("names", "patterns"),
     [((), ()), (("k",), ()), (KEYS, ("s*",)), ((), ("*k",)), (("no",), ("no*",)), ((), PATTERNS)],
@@ -345,7 +387,85 @@ def test_keys_are_the_same_everywhere(both, signal, names, patterns):
     assert both.answers(Keys(signal, "nobody", names, patterns, 9))[1].num_rows == 0
 
 
-@pytest.mark.parametrize("signal", Signal)
+points = pytest.mark.parametrize("both", POINTS, indirect=True)
+"""Those that keep points only; `test_query_lists.py` asks the others what follows."""
+
+
+@points
+@pytest.mark.parametrize("prefix", ["", "a", "k", "\x00", "no"])
+def test_lists_of_series_are_the_same_everywhere(both, prefix):
+    places = (
+        *map(Column, ("metric_name", "metric_unit", "service_name", "scope_name")),
+        *(AttributeField(key, level) for key in KEYS[:2] for level in Level),
+    )
+    asked: list[plan.Plan] = [
+        plan.Metrics("a", prefix, 50),
+        plan.Metrics("a", prefix, 2),
+        plan.Heads(Signal.METRICS, "a", 9),
+        plan.Services("a", Signal.METRICS, prefix, 50),
+        *(plan.Values(Signal.METRICS, "a", one, prefix, 0, 2**63, 10, 100) for one in places),
+        *(Keys(Signal.METRICS, "a", (), (), 99, level, prefix) for level in Level),
+    ]
+    for one in asked:
+        memory, engine = both.answers(one)
+        assert memory.schema.equals(engine.schema)
+        assert memory.to_pylist() == engine.to_pylist(), one
+
+
+@points
+def test_pages_follow_each_other_without_a_gap(both):
+    signal = Signal.METRICS
+    memory, _ = both.answers(everything(signal, "a"))
+    for store in both.stores:
+        seen, after = [], None
+        while True:
+            page = both.runner.run(ask(store, everything(signal, "a", limit=37, after=after)))
+            seen.append(page)
+            if len(page) < 37:
+                break
+            last = page.slice(36).to_pylist()[0]
+            names = ("time", "epoch", "partition", "sequence", "ordinal")
+            after = plan.Place(*(last[name] for name in names))
+        assert places(pa.concat_tables(seen)) == places(memory)
+
+
+@points
+def test_what_was_stored_since_is_told_of_points_too(both):
+    whole = (Signal.METRICS, "a", 0, 2**63)
+    (now,) = (plan.Head(**one) for one in both.answers(plan.Heads(*whole[:2], 9))[1].to_pylist())
+    for heads, some in [
+        ((now,), False),
+        ((replace(now, sequence=now.sequence - 30),), True),
+        ((replace(now, committed_ns=1),), True),
+        ((), True),
+    ]:
+        memory, engine = both.answers(plan.Changes(*whole, heads, 5))
+        assert memory.schema.equals(engine.schema)
+        assert (len(memory) > 0) is (len(engine) > 0) is some
+
+
+@points
+def test_stages_are_computed_over_points_too(both):
+    made = plan.Made("name", plan.Kind.TEXT, Column("metric_unit"))
+    counted = plan.Stats(
+        (plan.Aggregate("points", plan.Function.COUNT),), (plan.Key("name", "name"),)
+    )
+    asked = plan.Table(
+        Signal.METRICS, "a", 0, 2**63, None, (made,), (counted,), limit=50, groups_max=50
+    )
+    memory, engine = both.answers(asked)
+    assert sorted(map(repr, memory.to_pylist())) == sorted(map(repr, engine.to_pylist()))
+    assert len(engine) > 2
+
+
+@points
+def test_a_question_is_explained_without_running_it(both):
+    _, engine = both.answers(plan.Explain(everything(Signal.METRICS, "a")))
+
+    assert "LIMIT" in engine["sql"][0].as_py()
+
+
+@each
 @pytest.mark.parametrize("limit", [1, 7])
 def test_a_limit_keeps_the_newest(both, signal, limit):
     whole = both.answers(everything(signal, "a"))[0]["time"].to_pylist()
@@ -354,19 +474,23 @@ def test_a_limit_keeps_the_newest(both, signal, limit):
         assert found["time"].to_pylist() == whole[:limit]
 
 
-@pytest.mark.parametrize("signal", Signal)
+@each
 def test_what_is_not_there_is_an_empty_answer_with_its_columns(both, signal):
+    of_traces = [
+        plan.Traces("nobody", 0, 2**64 - 1, None, 10),
+        Trace("a", b"\x99" * 16, 10),
+    ]
     for asked in (
         everything(signal, "nobody"),
         everything(signal, "a", start_ns=1, end_ns=2),
-        plan.Traces("nobody", 0, 2**64 - 1, None, 10),
-        Trace("a", b"\x99" * 16, 10),
+        *(of_traces if signal is Signal.TRACES else ()),
     ):
         memory, chdb = both.answers(asked)
         assert memory.num_rows == chdb.num_rows == 0
         assert memory.schema.equals(chdb.schema)
 
 
+@of(Signal.LOGS)
 @pytest.mark.parametrize(
     "find",
     [
@@ -386,6 +510,7 @@ def test_what_cannot_be_looked_for_is_refused(both, find):
             both.runner.run(ask(store, everything(Signal.LOGS, "a", where=find)))
 
 
+@of(Signal.LOGS)
 @pytest.mark.parametrize(
     ("signal", "field", "value"),
     [

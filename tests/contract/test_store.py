@@ -6,20 +6,26 @@ import itertools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
-from pipeline.errors import Unavailable
-from pipeline.plan import AttributeField, Column, Compare, Field, Level, Operator
-from pipeline.ports import Counts, Group
+from otlp.codec.request import REQUESTS
+from pipeline.errors import Rejected, Unavailable
+from pipeline.plan import AttributeField, Column, Compare, Field, Level, Operator, Trace
+from pipeline.ports import Counts, Group, Recovery
 from pipeline.signal import Signal
 from pipeline.window import DAY_NS
 from storage.clickhouse import open_clickhouse
 from storage.config import RetentionConfig, Rule
+from storage.memory import MemoryStore
 from storage.tables import RECORD_TABLES
+from storage.timescale import rows
+from storage.timescale.store import Timescale, open_timescale
+from storage.timescale.upkeep import Upkeep
 from tests.support.otlp_strategies import LAWS, cases
 from tests.support.stores import (
     CONFIG,
     NOW,
+    POINTS,
+    STORES,
     around,
     ask,
     attribute,
@@ -34,10 +40,15 @@ from tests.support.stores import (
 )
 
 TENANTS = ("a", "b")
-signals = pytest.mark.parametrize("signal", Signal)
+signals = pytest.mark.parametrize(
+    ("opened", "signal"),
+    [(kind, signal) for kind, taken in STORES.items() for signal in taken],
+    indirect=["opened"],
+)
+"""Every store with every signal that it takes."""
 
 
-@pytest.fixture(params=["memory", "chdb", "server"])
+@pytest.fixture(params=STORES)
 async def opened(request):
     async with rig(request.param) as one:
         yield one
@@ -54,11 +65,31 @@ def store(opened):
     return opened.store
 
 
-async def test_a_new_store_knows_no_log(store):
-    recovery = await store.recover(Signal.LOGS, 3)
+@pytest.fixture
+def some(store):
+    """A signal that the store takes."""
+    return min(store.signals)
+
+
+async def test_a_new_store_knows_no_log(store, some):
+    recovery = await store.recover(some, 3)
 
     assert recovery.last is None
-    assert list(await store.history(Signal.LOGS, 3, 0, 2**63)) == []
+    assert list(await store.history(some, 3, 0, 2**63)) == []
+
+
+@pytest.mark.parametrize("kind", [kind for kind, taken in STORES.items() if len(taken) == 1])
+async def test_a_store_refuses_by_name_what_it_does_not_take(kind):
+    async with rig(kind) as one:
+        for signal in set(Signal) - one.store.signals:
+            with pytest.raises(Rejected, match=f"no {signal}"):
+                await one.store.recover(signal, 0)
+            with pytest.raises(Rejected, match=f"no {signal}"):
+                await one.store.commit(group(signal, messages(signal, (1,), "a")), Recovery())
+            with pytest.raises(Rejected, match=f"no {signal}"):
+                await ask(one.store, everything(signal, "a"))
+        with pytest.raises(Rejected, match="no traces"):
+            await ask(one.store, Trace("a", bytes(16), 1))
 
 
 @signals
@@ -103,30 +134,31 @@ async def test_partitions_have_their_own_sequences(store, signal):
     await holds(store, signal, posts + posts)
 
 
-async def test_history_is_what_touches_the_sequences_in_every_epoch(store):
+async def test_history_is_what_touches_the_sequences_in_every_epoch(store, some):
     places = [(1, 1, 4), (1, 5, 9), (1, 10, 12), (2, 1, 6), (2, 7, 8)]
     for epoch, first, last in places:
-        await write(store, Group(Signal.LOGS, 0, commit(epoch, first, last), (), {}))
+        await write(store, Group(some, 0, commit(epoch, first, last), (), {}))
 
     async def history(first, last):
-        found = await store.history(Signal.LOGS, 0, first, last)
+        found = await store.history(some, 0, first, last)
         return [(one.epoch, one.first, one.last) for one in found]
 
     assert await history(1, 99) == places
     assert await history(6, 9) == [(1, 5, 9), (2, 1, 6), (2, 7, 8)]
     assert await history(10, 10) == [(1, 10, 12)]
     assert await history(13, 99) == []
-    assert list(await store.history(Signal.LOGS, 1, 1, 99)) == []
-    assert list(await store.history(Signal.TRACES, 0, 1, 99)) == []
+    assert list(await store.history(some, 1, 1, 99)) == []
+    for other in store.signals - {some}:
+        assert list(await store.history(other, 0, 1, 99)) == []
 
 
-async def test_a_group_may_be_nothing_but_counts(opened):
+async def test_a_group_may_be_nothing_but_counts(opened, some):
     counts = {"a": Counts(refused=7), "b": Counts(received=2, filtered=1, buried=1)}
 
-    await write(opened.store, Group(Signal.LOGS, 0, commit(1, 1, 9), (), counts))
+    await write(opened.store, Group(some, 0, commit(1, 1, 9), (), counts))
 
-    assert (await opened.store.recover(Signal.LOGS, 0)).last == commit(1, 1, 9)
-    assert await ledger(opened, Signal.LOGS) == counts
+    assert (await opened.store.recover(some, 0)).last == commit(1, 1, 9)
+    assert await ledger(opened, some) == counts
 
 
 @signals
@@ -139,8 +171,11 @@ async def test_a_commit_record_has_the_counts_of_every_tenant(opened, signal):
 
 
 async def ledger(opened, signal):
-    if opened.target is None:
+    if isinstance(opened.store, MemoryStore):
         return dict(opened.store.counts(signal))
+    if isinstance(opened.store, Timescale):
+        rows = await opened.sql("SELECT (unnest(counts)).* FROM commits WHERE signal = $1", signal)
+        return {tenant: Counts(*numbers) for tenant, *numbers in rows}
     rows = await opened.sql(
         "SELECT c.tenant, c.received, c.refused, c.filtered, c.sampled, c.buried, c.stored "
         "FROM commits ARRAY JOIN counts AS c WHERE signal = {signal:String}",
@@ -161,37 +196,52 @@ HOSTILE = (
 )
 
 
-async def test_hostile_text_comes_back_as_it_was_and_is_found(store):
-    for number, text in enumerate(HOSTILE):
-        tenant = f"tenant {number} {text[:100]}"
-        request = ExportLogsServiceRequest()
-        resource = around(request.resource_logs, text)
-        attribute(resource.resource.attributes, f"key {text[:1000]}", text)
-        scope = resource.scope_logs.add()
-        scope.scope.name = text
+def hostile(signal, text):
+    """Return a request with the text everywhere, and the columns of which that is one."""
+    request = REQUESTS[signal]()
+    outer = request.resource_logs if signal is Signal.LOGS else request.resource_metrics
+    resource = around(outer, text)
+    attribute(resource.resource.attributes, f"key {text[:1000]}", text)
+    scope = resource.scope_logs.add() if signal is Signal.LOGS else resource.scope_metrics.add()
+    scope.scope.name = text
+    if signal is Signal.LOGS:
         record = scope.log_records.add(time_unix_nano=NOW, severity_text=text, event_name=text)
         record.body.string_value = text
-        attribute(record.attributes, text[:1000], text)
+        columns = ["body", "severity_text"]
+    else:
+        metric = scope.metrics.add(name=text or "name", unit=text, description=text)
+        record = metric.gauge.data_points.add(time_unix_nano=NOW, as_double=float("nan"))
+        attribute(record.exemplars.add(time_unix_nano=1).filtered_attributes, text[:1000], text)
+        columns = ["metric_unit", "metric_description"]
+    attribute(record.attributes, text[:1000], text)
+    return request, ["service_name", "scope_name", *columns]
+
+
+async def test_hostile_text_comes_back_as_it_was_and_is_found(store, some):
+    for number, text in enumerate(HOSTILE):
+        tenant = f"tenant {number} {text[:100]}"
+        request, columns = hostile(some, text)
         post = (number + 1, tenant, request)
 
-        await write(store, group(Signal.LOGS, [post]))
+        await write(store, group(some, [post]))
 
-        await holds(store, Signal.LOGS, [post])
+        await holds(store, some, [post])
         if len(text) > 1000:
             continue
         names: list[Field] = [
-            *(Column(name) for name in ("service_name", "body", "severity_text", "scope_name")),
+            *map(Column, columns),
             AttributeField(text),
             AttributeField(f"key {text}", Level.RESOURCE),
         ]
         for name in names:
             equal = Compare(name, Operator.EQUAL, text)
-            found = await ask(store, everything(Signal.LOGS, tenant, where=equal))
+            found = await ask(store, everything(some, tenant, where=equal))
             assert found.num_rows == 1, equal
 
 
-@pytest.mark.parametrize("kind", ["memory", "chdb", "server"])
-@signals
+@pytest.mark.parametrize(
+    ("kind", "signal"), [(kind, signal) for kind, taken in STORES.items() for signal in taken]
+)
 def test_what_is_stored_is_what_was_sent(kind, signal):
     """Any valid OTLP comes back whole: types, order, odd numbers, empty envelopes."""
     number = itertools.count(1)
@@ -360,7 +410,7 @@ async def test_a_cancelled_commit_ends_before_anything_else_is_looked_up(chdb):
     await holds(chdb.store, Signal.METRICS, posts)
 
 
-@signals
+@pytest.mark.parametrize("signal", Signal)
 async def test_lists_hold_each_thing_once_however_often_it_comes(chdb, signal):
     posts = messages(signal, range(1, 9), TENANTS)
     for at in (0, 4):
@@ -423,3 +473,162 @@ async def test_records_are_kept_as_long_as_the_rules_say_and_then_go():
         # A list keeps what a record refers to for as long as the record.
         days = dict(await chdb.sql("SELECT tenant, max(expires_day) FROM resources GROUP BY 1"))
         assert days["kept"] == NOW // DAY_NS + 401
+
+
+# What follows cuts the transactions of PostgreSQL; one query is one step of theirs.
+
+points = pytest.mark.parametrize("kind", POINTS)
+
+
+@points
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_transaction_that_was_cut_anywhere_is_whole_or_not_there(kind, when):
+    async with rig(kind) as one, one.broken(when) as (broken, cut):
+        await write(
+            broken, group(Signal.METRICS, messages(Signal.METRICS, (1,), "w"), partition=99)
+        )
+        cut.arm(0)
+        await write(
+            broken, group(Signal.METRICS, messages(Signal.METRICS, (1,), "x"), partition=98)
+        )
+        steps = cut.seen
+        assert steps > 20
+        for at in range(1, steps + 1):
+            tenants = (f"a{at}", f"b{at}")
+            posts = messages(Signal.METRICS, range(1, 4), tenants)
+            whole = group(Signal.METRICS, posts, partition=at)
+            cut.arm(at)
+            with pytest.raises(Unavailable):
+                await write(broken, whole)
+            assert len(cut.lost) == 1
+
+            other = one.store if at % 2 else broken  # a restart, or the same process
+            recovery = await write(other, whole)
+
+            stood = cut.lost == ["commit"] and when == "after" and at > 4
+            assert recovery.last == (whole.commit if stood else None)
+            await holds(one.store, Signal.METRICS, posts)
+            assert (await other.recover(Signal.METRICS, at)).last == whole.commit
+
+
+@points
+async def test_a_commit_that_is_late_finds_its_log_taken_over(kind):
+    posts = messages(Signal.METRICS, range(1, 9), TENANTS)
+    async with rig(kind) as one, open_timescale(one.config.metrics.server(), one.config) as other:
+        late = await one.store.recover(Signal.METRICS, 0)
+        await write(other, group(Signal.METRICS, posts[:4]))
+
+        with pytest.raises(Unavailable, match="taken this log over"):
+            await one.store.commit(group(Signal.METRICS, posts), late)
+
+        await write(one.store, group(Signal.METRICS, posts[4:]))
+        await holds(other, Signal.METRICS, posts)
+
+
+async def test_who_takes_a_log_over_waits_for_the_commit_that_is_under_way():
+    posts = messages(Signal.METRICS, range(1, 9), TENANTS)
+    async with rig("postgres") as one, one.broken("before") as (slow, cut):
+        reached, go_on = asyncio.Event(), asyncio.Event()
+        recovery = await slow.recover(Signal.METRICS, 0)
+        cut.pause = (reached, go_on)
+        committing = asyncio.create_task(slow.commit(group(Signal.METRICS, posts), recovery))
+        await reached.wait()
+
+        taking = asyncio.create_task(one.store.recover(Signal.METRICS, 0))
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE wait_event_type = 'Lock' AND query LIKE '%fences%'"
+        )
+        async with asyncio.timeout(20):
+            while await one.sql(waiting) != [(1,)]:  # noqa: ASYNC110 - a poll
+                await asyncio.sleep(0.01)
+        go_on.set()
+
+        await committing
+        assert (await taking).last == commit(1, 1, 8)
+
+
+@points
+async def test_a_cancelled_transaction_leaves_nothing(kind):
+    posts = messages(Signal.METRICS, range(1, 40), TENANTS)
+    one = group(Signal.METRICS, posts)
+    async with rig(kind) as opened:
+        for pauses in range(12):
+            recovery = await opened.store.recover(Signal.METRICS, 0)
+            committing = asyncio.create_task(opened.store.commit(one, recovery))
+            for _ in range(pauses * 4):
+                await asyncio.sleep(0)
+            committing.cancel()
+            await asyncio.wait([committing])
+
+        await write(opened.store, one)
+
+        await holds(opened.store, Signal.METRICS, posts)
+
+
+@points
+async def test_series_are_written_once_a_day_and_shared_by_all(kind):
+    posts = messages(Signal.METRICS, range(1, 9), TENANTS)
+    async with rig(kind) as one:
+        for at in (0, 4):
+            await write(one.store, group(Signal.METRICS, posts[at : at + 4]))
+        async with open_timescale(one.config.metrics.server(), one.config) as restarted:
+            await write(restarted, group(Signal.METRICS, posts, epoch=2))
+
+        assert await one.sql("SELECT count(*) FROM series WHERE tenant = 'a'") == [(5,)]
+        assert await one.sql("SELECT tenant, (attributes[1]).value FROM resources ORDER BY 1") == [
+            ("a", "api"),
+            ("b", "api"),
+        ]
+        keys = "SELECT level, key, type FROM attribute_keys WHERE tenant = 'a' ORDER BY 1"
+        assert await one.sql(keys) == [("record", "host", 1), ("resource", "service.name", 1)]
+
+
+@points
+async def test_two_series_of_one_key_are_not_taken_for_one(kind, monkeypatch):
+    """A key has 64 bits; whoever finds two of one key must not read another's points."""
+    ids = rows._series_ids
+    monkeypatch.setattr(rows, "_series_ids", lambda tenant, *columns: ids("same", *columns))
+    async with rig(kind) as one:
+        await write(one.store, group(Signal.METRICS, messages(Signal.METRICS, (1,), "a")))
+
+        other = group(Signal.METRICS, messages(Signal.METRICS, (1,), "b"), partition=1)
+        with pytest.raises(Rejected, match="same key"):
+            await write(one.store, other)
+
+
+@points
+async def test_points_are_kept_as_long_as_the_rules_say_and_then_go(kind):
+    retention = RetentionConfig(
+        metrics=0.0,
+        rules=[
+            Rule(service="kept", keep=86400.0 * 3),
+            Rule(tenant="kept", keep=86400.0 * 30),
+        ],
+    )
+    async with rig(kind, retention=retention) as one:
+        posts = [
+            (1, "a", message(Signal.METRICS, 1)),
+            (2, "a", message(Signal.METRICS, 2, "kept")),
+            (3, "kept", message(Signal.METRICS, 3)),
+        ]
+        await write(one.store, group(Signal.METRICS, posts, arrived_ns=NOW))
+
+        async def left(day):
+            await Upkeep(
+                one.store._tidying,
+                one.config.metrics.server(),
+                one.config,
+                one.can,
+                clock_ns=lambda: NOW + int(day * DAY_NS),
+            ).run()
+            found = {name: await ask(one.store, everything(Signal.METRICS, name)) for name in "a"}
+            found["kept"] = await ask(one.store, everything(Signal.METRICS, "kept"))
+            lists = await one.sql("SELECT count(*) FROM series")
+            return *(len(table) for table in found.values()), lists[0][0]
+
+        assert await left(1) == (10, 10, 10)
+        assert await left(2.5) == (5, 10, 10)
+        assert await left(5) == (0, 10, 5)
+        assert await left(33) == (0, 0, 0)
+        assert await one.sql("SELECT count(*) FROM commits") == [(1,)]

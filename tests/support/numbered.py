@@ -188,7 +188,11 @@ def settle(aura: Aura, senders: list[Sender]) -> None:
 
 def check(aura: Aura, load: list[Sender]) -> None:
     """See that each answered record is stored once, and none twice; Aura is down."""
-    counts = stored(aura)
+    once(stored(aura), load)
+
+
+def once(counts: Counter[str], load: list[Sender]) -> None:
+    """See that each answered record was counted once, and none twice."""
     answered = set().union(*(one.answered for one in load))
     lost = answered - set(counts)
     doubled = {label: number for label, number in counts.items() if number > 1}

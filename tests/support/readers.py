@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from pipeline.keyring import Keyring
 from pipeline.ports import Group
 from query.api import answers, http
-from query.config import Limits
+from query.config import Config, Limits
 from query.engine import Engine
 from storage.memory import MemoryStore
 from tests.support.stores import write
@@ -57,6 +57,7 @@ async def reading(
     for one in groups:
         await write(store, one)
     app = web.Application(middlewares=[answers.errors])
-    app.add_routes(http.routes(Engine(store, limits or Limits()), Keyring(), lambda: now_ns))
+    engine = Engine(store, limits or Limits())
+    app.add_routes(http.routes(engine, Keyring(), lambda: now_ns, Config().promoted))
     async with TestClient(TestServer(app)) as client:
         yield Reader(client, store)

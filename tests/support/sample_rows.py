@@ -118,6 +118,8 @@ class SampleRows:
 
     def _answer(self, asked: plan.Plan) -> pa.RecordBatch:
         match asked:
+            case plan.Series() | plan.Range():
+                found, columns = [], answers.RANGE
             case plan.Table(signal=signal):
                 return tabulate(asked, self._matching(signal, asked)).to_batches()[0]
             case plan.Records(signal=signal):

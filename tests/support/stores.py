@@ -32,6 +32,8 @@ from storage.service import StorageService
 from storage.target import Target
 from tests.support.clickhouse.server import ClickHouseServer
 from tests.support.otlp_strategies import records
+from tests.support.postgres.rig import KINDS as POINTS
+from tests.support.postgres.rig import points_rig
 
 NOW = (time.time_ns() // DAY_NS) * DAY_NS + DAY_NS // 2
 """Noon of today: nothing expires while a test runs, and yesterday is another day."""
@@ -39,6 +41,12 @@ NOW = (time.time_ns() // DAY_NS) * DAY_NS + DAY_NS // 2
 CONFIG = StorageConfig(readers=2)
 ANYBODY = Keyring(tenant_header=True)
 EVERYTHING = 1_000_000
+STORES = {
+    **dict.fromkeys(("memory", "chdb", "server"), tuple(Signal)),
+    **dict.fromkeys(POINTS, (Signal.METRICS,)),
+}
+"""Every kind of store, and the signals that it takes."""
+
 PASSWORD = "p@ss/word"
 USERS = {"aura": PASSWORD}
 LOGIN = "aura:p%40ss%2Fword"
@@ -214,9 +222,13 @@ async def remote(
 
 
 @asynccontextmanager
-async def rig(kind: str, **config: Any) -> AsyncIterator[Rig]:
+async def rig(kind: str, **config: Any) -> AsyncIterator[Any]:
     if kind == "memory":
         yield Rig(MemoryStore())
+        return
+    if kind in POINTS:
+        async with points_rig(kind, replace_readers(2, **config)) as points:
+            yield points
         return
     if kind == "remote":
         store = MemoryStore()

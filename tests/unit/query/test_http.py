@@ -304,7 +304,10 @@ ROUTES = [route.path for route in http.routes(Engine(SampleRows({}), Limits()), 
 ROUTES.remove("/v1/openapi.json")  # says nothing of anybody's data
 
 
-NEEDED = {"/v1/values": {"field": "user.id"}, "/v1/facets": {"fields": "level"}}
+NEEDED = {
+    "/v1/values": {"field": "user.id"},
+    "/v1/facets": {"fields": "level"},
+}
 
 
 @pytest.mark.parametrize("path", ROUTES)

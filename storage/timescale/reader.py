@@ -1,0 +1,163 @@
+"""Answers plans about points: what has to be known first, then one statement."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
+from typing import Any, Final
+
+import pyarrow as pa
+
+from pipeline.errors import Rejected
+from pipeline.plan import (
+    Changes,
+    Explain,
+    Heads,
+    Keys,
+    Ledger,
+    Metrics,
+    Plan,
+    Positions,
+    Question,
+    Range,
+    Records,
+    Series,
+    Services,
+    Table,
+    Values,
+)
+from pipeline.signal import Signal
+from storage import answers as columns
+from storage.compile import points_ledger as ledger
+from storage.compile import series_lists as lists
+from storage.compile import series_ranges as ranges
+from storage.compile import timescale as compiled
+from storage.compile.timescale import Statement
+from storage.fields import check
+from storage.ranges.compute import compute
+from storage.ranges.groups import SERIES_MAX, group
+from storage.ranges.source import bounded, check_range, check_series, sources
+from storage.tabulate import plain, tabulate
+from storage.timescale import answers, binary, searches
+from storage.timescale.server import Connection, Pool
+
+TABULATED_MAX: Final = 50_000
+"""Points over which the stages of one question are computed."""
+
+
+class Reader:
+    """Asks through the connections of a pool; raises verdicts and the driver's errors."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def answer(self, plan: Plan) -> pa.Table:
+        """Return the answer of a plan."""
+        if isinstance(plan, Table):
+            return await self._tabulate(plan)
+        if isinstance(plan, Range):
+            return await self._range(plan)
+        async with self._pool.transaction(readonly=True) as connection:
+            if isinstance(plan, Explain):
+                return await _explain(connection, plan)
+            statement, found = await _statement(connection, plan)
+            rows: Sequence[Any] = await connection.fetch(statement.sql, *statement.parameters)
+        return await asyncio.to_thread(answers.table, rows, found)
+
+    async def _range(self, plan: Range) -> pa.Table:
+        check_range(plan)
+        fetched = []
+        async with self._pool.transaction(readonly=True) as connection:
+            found = await searches.look_up(connection, plan.tenant, plan.where)
+            asked = ranges.series(plan, found, SERIES_MAX + 1)
+            rows = await connection.fetch(asked.sql, *asked.parameters)
+            series = await asyncio.to_thread(answers.table, rows, columns.SERIES)
+            groups = await asyncio.to_thread(group, plan, series)
+            for one in sources(plan, series):
+                asked = ranges.points(plan, one, found)
+                if ranges.in_hours(plan, one) and await self._fresh(connection, plan):
+                    asked = ranges.hours(plan, one, found)
+                points = await _points(connection, asked, one.columns)
+                fetched.append((one, bounded(points)))
+        return (await asyncio.to_thread(compute, plan, groups, fetched)).slice(0, plan.limit)
+
+    async def _fresh(self, connection: Connection, plan: Range) -> bool:
+        """Tell whether hours are added up, and no late point has come to them since."""
+        if await connection.fetchval("SELECT to_regclass('number_hours')") is None:
+            return False
+        return bool(await connection.fetchval(ranges.FRESH, plan.start_ns, plan.end_ns))
+
+    async def _tabulate(self, plan: Table) -> pa.Table:
+        """Compute the stages of a question here, over a bounded number of points."""
+        if plan.signal is not Signal.METRICS:
+            raise Rejected(f"PostgreSQL has points, and no {plan.signal}")
+        span = (plan.start_ns, plan.end_ns)
+        every = Records(plan.signal, plan.tenant, *span, plan.where, TABULATED_MAX + 1)
+        found = await self.answer(every)
+        if len(found) > TABULATED_MAX:
+            raise Rejected(
+                f"stages are computed over {TABULATED_MAX} points at most where points lie in "
+                "PostgreSQL, and more match: narrow the time range or name a metric"
+            )
+        return await asyncio.to_thread(lambda: tabulate(plan, plain(found).to_pylist()))
+
+
+async def _points(connection: Connection, asked: Statement, wanted: pa.Schema) -> pa.Table:
+    """Fetch points; numbers alone come as bytes, which become columns as they are."""
+    if any(pa.types.is_list(field.type) for field in wanted):
+        rows = await connection.fetch(asked.sql, *asked.parameters)
+        return await asyncio.to_thread(answers.table, rows, wanted)
+    body = BytesIO()
+    await connection.copy_from_query(asked.sql, *asked.parameters, output=body, format="binary")
+    return binary.rows(body.getvalue(), wanted)
+
+
+_LISTS: Final[Mapping[type, tuple[Callable[[Any], Statement], pa.Schema]]] = {
+    Changes: (lists.changes, columns.HEADS),
+    Heads: (lists.heads, columns.HEADS),
+    Values: (lists.values, columns.VALUES),
+    Services: (lists.services, columns.SERVICES),
+    Metrics: (lists.metrics, columns.METRICS),
+    Positions: (ledger.positions, columns.POSITIONS),
+    Ledger: (ledger.ledger, columns.LEDGER),
+}
+
+
+def _signal(plan: Any) -> Signal | None:
+    signal: Signal | None = getattr(plan, "signal", None)
+    return signal
+
+
+async def _statement(
+    connection: Connection, plan: Question | Positions | Ledger
+) -> tuple[Statement, pa.Schema]:
+    """Return the statement that answers a plan, and the columns of its answer."""
+    match plan:
+        case Records(signal=Signal.METRICS):
+            check(plan.signal, plan.where)
+            found = await searches.look_up(connection, plan.tenant, plan.where)
+            return compiled.records(plan, found), columns.RECORDS[plan.signal]
+        case Keys(signal=Signal.METRICS):
+            found = await searches.look_up(connection, plan.tenant, None, plan.patterns)
+            known = [key for one in plan.patterns for key in found.keys[one]]
+            return lists.keys(plan, known), columns.KEYS
+        case Series():
+            check_series(plan.where)
+            found = await searches.look_up(connection, plan.tenant, plan.where)
+            return ranges.series(plan, found, plan.limit), columns.SERIES
+        case _ if type(plan) in _LISTS and _signal(plan) in {Signal.METRICS, None}:
+            statement, answered = _LISTS[type(plan)]
+            return statement(plan), answered
+        case _:
+            raise Rejected(f"PostgreSQL has points, and no {_signal(plan) or Signal.TRACES}")
+
+
+async def _explain(connection: Connection, plan: Explain) -> pa.Table:
+    statement, _ = await _statement(connection, plan.of)
+    lines = await connection.fetch(f"EXPLAIN {statement.sql}", *statement.parameters)
+    row = {
+        "sql": "\n".join((statement.sql, "", *(f"-- {line[0]}" for line in lines))),
+        "parameters": json.dumps(list(statement.parameters), default=str),
+        "indexes": [],
+    }
+    return pa.Table.from_pylist([row], schema=columns.EXPLAINED)
