@@ -16,7 +16,7 @@ run: $(READY) ## everything in one process: embedded NATS and chdb
 test: $(READY) ## every test that has what it needs on this machine
 	$(BIN)/pytest -n 2 --dist loadfile
 
-peers: $(addprefix $(PEERS)/,go collector javascript java rust timescaledb) ## what the tests send with, and a TimescaleDB
+peers: $(addprefix $(PEERS)/,go collector javascript java rust browser timescaledb) ## what the tests send with, and a TimescaleDB
 
 check: $(READY) lint types arch wheel
 
@@ -83,6 +83,11 @@ $(PEERS)/go $(PEERS)/collector: $(PEERS)/%: $(CLIENTS)/%/main.go $(CLIENTS)/%/go
 	cd $(CLIENTS)/$* && go build -o $(CURDIR)/$@ .
 
 $(PEERS)/javascript: $(addprefix $(CLIENTS)/javascript/,client.js package.json package-lock.json .npmrc)
+	mkdir -p $@ && cp $^ $@
+	cd $@ && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
+
+$(PEERS)/browser: $(addprefix $(CLIENTS)/browser/,jaeger.js package.json package-lock.json .npmrc)
 	mkdir -p $@ && cp $^ $@
 	cd $@ && npm ci --ignore-scripts --no-audit --no-fund
 	touch $@

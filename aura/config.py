@@ -107,10 +107,13 @@ class Config(BaseModel):
         return found
 
     def _listeners(self) -> dict[str, str]:
-        return {
+        found = {
             "ingestor.grpc": self.ingestor.grpc,
             "ingestor.http": self.ingestor.http,
             "ingestor.api": self.ingestor.api,
             "storage.listen": self.storage.listen,
             "query.listen": self.query.listen,
         }
+        if self.query.jaeger.listen:
+            found["query.jaeger.listen"] = self.query.jaeger.listen
+        return found

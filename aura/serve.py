@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -48,6 +49,9 @@ from query.cache.meters import CacheMeters
 from query.cache.port import Cache
 from query.cache.redis import open_redis
 from query.engine import Engine
+from query.jaeger import http as jaeger
+from query.jaeger.reader import Reader
+from query.jaeger.ui import Ui
 from query.tail.hub import Hub
 from query.tail.meters import TailMeters
 from storage import StorageService, Whole, open_remote, open_store
@@ -168,6 +172,15 @@ class Parts:
         url = await self._web("query.listen", config.listen, routes, tls)
         self._up.callback(hub.stop)  # before the listener waits for those that are under way
         self.lines.append(f"look   {url}/v1/logs  /v1/traces  /v1/metrics  /v1/tail  /v1/ledger")
+        if config.jaeger.listen:
+            await self._jaeger(Reader(engine, config.jaeger), tls)
+
+    async def _jaeger(self, reader: Reader, tls: Tls | None) -> None:
+        """Serve Jaeger's API and its UI."""
+        config = reader.config
+        routes = jaeger.routes(reader, self._keyring, Ui(config, version("aura")))
+        url = await self._web("query.jaeger.listen", config.listen, routes, tls)
+        self.lines.append(f"       Jaeger at {url}{config.base_path}/")
 
     async def _cached(self, backend: QueryBackend) -> QueryBackend:
         """Return the backend behind the cache that the configuration names."""

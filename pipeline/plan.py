@@ -137,6 +137,20 @@ class Trace:
     limit: int
 
 
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """
+    All spans of these traces, at most `limit`, trace by trace, the oldest of each first.
+
+    Columns: those of `Records` that are named, in the order that they have there; all, if none is.
+    """
+
+    tenant: str
+    trace_ids: tuple[bytes, ...]
+    limit: int
+    columns: tuple[str, ...] = ()
+
+
 CUT: Final = b"aura.cut"
 """In the metadata of an answer's schema: not everything that might match was examined."""
 
@@ -145,6 +159,7 @@ Question: TypeAlias = (
     Records
     | Traces
     | Trace
+    | Spans
     | Heads
     | Changes
     | Keys

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.tls import TlsConfig
 from pipeline.units import Seconds, Size
+from query.jaeger.config import JaegerConfig
 
 Count = Annotated[int, Field(ge=1, strict=True)]
 
@@ -93,3 +94,4 @@ class Config(BaseModel):
     """Attributes of resources that are labels of a series like those of its own."""
     limits: Limits = Limits()
     tail: TailConfig = TailConfig()
+    jaeger: JaegerConfig = JaegerConfig()

@@ -20,6 +20,7 @@ from pipeline.plan import (
     Records,
     Series,
     Services,
+    Spans,
     Table,
     Trace,
     Traces,
@@ -54,6 +55,8 @@ def statement(plan: Question | Positions | Ledger) -> tuple[Statement, pa.Schema
             return clickhouse.records(plan), answers.RECORDS[plan.signal]
         case Trace():
             return clickhouse.trace(plan), answers.RECORDS[Signal.TRACES]
+        case Spans():
+            return clickhouse.spans(plan), answers.span_columns(plan)
         case Table():
             # Names are any text: in SQL a column is called by its place.
             columns = answers.table(kinds(plan))

@@ -13,6 +13,7 @@ _PORTS = {
     "4318": "ingestor.http",
     "8080": "ingestor.api",
     "8081": "query.listen",
+    "16686": "query.jaeger.listen",
 }
 
 
@@ -26,7 +27,7 @@ class Block:
     def at(self, ports: dict[str, int]) -> str:
         """Return the text with the ports that a test uses in place of the usual ones."""
         return re.sub(
-            r"localhost:(4317|4318|8080|8081)",
+            r"localhost:(4317|4318|8080|8081|16686)",
             lambda match: f"127.0.0.1:{ports[_PORTS[match[1]]]}",
             self.text,
         )
