@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from pipeline import schema
 from pipeline.plan import (
     CUT,
+    Changes,
     Condition,
     Dependencies,
     Explain,
@@ -33,7 +34,7 @@ from pipeline.signal import Signal
 from storage import answers, survey
 from storage.answers import RECORDS, SUMMARY
 from storage.evaluate import Row, matches
-from storage.fields import check, check_whole
+from storage.fields import check, check_heads, check_whole
 from storage.tables import covers, ordinals, services
 from storage.tabulate import tabulate
 from storage.traces import examine, newest, summary
@@ -110,6 +111,8 @@ class MemoryStore:
                 return tabulate(plan, _plain(found).to_pylist())
             case Heads():
                 return _table(answers.HEADS, self._heads(plan.signal))
+            case Changes():
+                return _table(answers.HEADS, self._changes(plan))
             case Services():
                 signals = [plan.signal] if plan.signal else list(Signal)
                 named = {one.value: self._rows_of(one, plan.tenant) for one in signals}
@@ -139,12 +142,29 @@ class MemoryStore:
         """Return what questions ask of records, without what is slow to make Python of."""
         return _plain(self._all(signal, tenant)).to_pylist()
 
-    def _heads(self, signal: Signal) -> list[tuple[int, int, int]]:
-        found: dict[int, tuple[int, int]] = {}
+    def _heads(self, signal: Signal) -> list[tuple[int, int, int, int]]:
+        found = []
         for (of_signal, partition), groups in self._groups.items():
             if of_signal is signal:
-                found[partition] = max(_place(one.commit) for one in groups)
-        return sorted((partition, *place) for partition, place in found.items())
+                last = max((one.commit for one in groups), key=_place)
+                found.append((partition, *_place(last), last.committed_ns))
+        return sorted(found)
+
+    def _changes(self, plan: Changes) -> list[tuple[int, int, int, int]]:
+        check_heads(plan.heads)
+        known = {one.partition: (one.epoch, one.sequence) for one in plan.heads}
+        newest = self._heads(plan.signal)
+        found = {one for one in newest if one[1] > known.get(one[0], (-1, 0))[0]}
+        rows = self._within(plan.signal, plan).select(["partition", "epoch", "sequence"])
+        for one in rows.to_pylist():
+            if (one["epoch"], one["sequence"]) > known.get(one["partition"], (-1, 0)):
+                found.add((*one.values(), 0))
+        for head in plan.heads:
+            groups = self._groups.get((plan.signal, head.partition), ())
+            places = {(*_place(one.commit), one.commit.committed_ns) for one in groups}
+            if (head.epoch, head.sequence, head.committed_ns) not in places:
+                found.add((0, 0, 0, 0))
+        return sorted(found)
 
     def _all(self, signal: Signal, tenant: str) -> pa.Table:
         return pa.concat_tables(
@@ -154,7 +174,7 @@ class MemoryStore:
     def _matching(self, signal: Signal, plan: Records | Traces | Table) -> pa.Table:
         return _where(self._within(signal, plan), plan.where)
 
-    def _within(self, signal: Signal, plan: Records | Traces | Table) -> pa.Table:
+    def _within(self, signal: Signal, plan: Records | Traces | Table | Changes) -> pa.Table:
         rows = self._all(signal, plan.tenant)
         start, end = (
             pa.scalar(min(max(0, ns), 2**64 - 1), pa.uint64())

@@ -11,8 +11,10 @@ import pytest
 from pipeline.plan import (
     And,
     AttributeField,
+    Changes,
     Column,
     Compare,
+    Head,
     Level,
     Not,
     Operator,
@@ -23,6 +25,7 @@ from pipeline.plan import (
 )
 from pipeline.signal import Signal
 from storage.compile import clickhouse as compiled
+from storage.compile.changes import changes
 
 FOLDER = Path(__file__).parent
 DAY = 86_400 * 10**9
@@ -52,6 +55,7 @@ def points(where=None):
     return records(Signal.METRICS, where)
 
 
+HEADS = (Head(0, 1, 40, 9), Head(2, 3, 20, 7))
 SLOW = compare("duration_ns", ">", 5_000_000)
 STATEMENTS = {
     "spans_all": spans(),
@@ -86,6 +90,7 @@ STATEMENTS = {
     ),
     "traces_matching": compiled.matching(Traces("acme", DAY, 2 * DAY, SLOW, 20)),
     "traces_summaries": compiled.summaries("acme", ["00" * 16, "FF" * 16]),
+    "changes": changes(Changes(Signal.METRICS, "acme", DAY, 2 * DAY, HEADS, 1)),
     "trace": compiled.trace(Trace("acme", bytes(range(16)), 1000)),
 }
 

@@ -1,5 +1,6 @@
 """Migrations run to their end however often they are cut, and never backwards."""
 
+import asyncio
 import re
 from importlib import resources
 
@@ -142,3 +143,17 @@ async def test_every_column_of_the_schema_is_stored(empty, signal):
 def test_ddl_stands_in_files_only():
     folder = resources.files("storage") / "sql" / "clickhouse"
     assert {one.name for one in folder.iterdir()} == {f"{name}.sql" for name in NAMES}
+
+
+async def test_who_does_not_migrate_waits_for_who_does(empty):
+    async def wait(seconds):
+        async with open_clickhouse(empty.target, CONFIG, schema_wait_s=seconds) as store:
+            return await store.pending()
+
+    with pytest.raises(Setup, match=rf"lacks {len(NAMES)} migrations, .* {NAMES[0]}: start"):
+        await wait(0.0)
+    waiting = asyncio.create_task(wait(20.0))
+    await asyncio.sleep(0)
+    assert await once(empty) == NAMES
+
+    assert await waiting == []
