@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-PROTO := proto/aura/v1/storage.proto
+PROTO := $(shell find proto -name *.proto)
 CLIENTS := tests/clients
 PEERS := build/peers
 
@@ -56,7 +56,7 @@ sim: $(READY) ## thousands of schedules of the committer: ROUNDS=, SEED=
 	ROUNDS=$${ROUNDS:-20000} $(BIN)/pytest -n 2 tests/sim
 
 proto: ## the descriptors of our own services anew, without all the rest of the set-up
-	$(BIN)/python -m grpc_tools.protoc -Iproto --descriptor_set_out=storage/storage.binpb $(PROTO)
+	$(BIN)/python setup.py --quiet proto
 
 golden: $(READY) ## write the snapshots anew
 	AURA_GOLDEN=write $(BIN)/pytest tests/golden tests/unit/query
@@ -65,7 +65,7 @@ pin: $(READY) ## write constraints.txt from what is installed
 	$(BIN)/pip freeze --exclude-editable | grep -v '^aura' > constraints.txt
 
 clean:
-	rm -rf .venv build *.egg-info otlp/codec/*.so storage/*.binpb
+	rm -rf .venv build *.egg-info otlp/codec/*.so storage/*.binpb query/jaeger/rpc/*.binpb
 
 $(READY): pyproject.toml constraints.txt setup.py $(wildcard otlp/codec/native/*) $(PROTO)
 	$(PYTHON) -c 'import sys; sys.exit("Aura needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
