@@ -6,12 +6,18 @@ from typing import TypeAlias
 
 
 class Level(StrEnum):
-    """Where an attribute stands; `ANY` is record, resource and scope."""
+    """
+    Where an attribute stands; `ANY` is record, resource and scope.
+
+    At one of a span's events and at one of its links only a condition asks for attributes.
+    """
 
     ANY = "any"
     RESOURCE = "resource"
     SCOPE = "scope"
     RECORD = "record"
+    EVENT = "event"
+    LINK = "link"
 
 
 @dataclass(frozen=True, slots=True)

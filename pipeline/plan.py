@@ -117,6 +117,20 @@ class Trace:
     limit: int
 
 
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """
+    All spans of these traces, at most `limit`, trace by trace, the oldest of each first.
+
+    Columns: those of `Records` that are named, in the order that they have there; all, if none is.
+    """
+
+    tenant: str
+    trace_ids: tuple[bytes, ...]
+    limit: int
+    columns: tuple[str, ...] = ()
+
+
 class Kind(StrEnum):
     """
     What a column of a table holds; each may be null, which no comparison holds for.
@@ -320,6 +334,7 @@ Question: TypeAlias = (
     Records
     | Traces
     | Trace
+    | Spans
     | Heads
     | Changes
     | Keys

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.tls import TlsConfig
 from pipeline.units import Seconds, Size
+from query.jaeger.config import JaegerConfig
 
 Count = Annotated[int, Field(ge=1, strict=True)]
 
@@ -82,3 +83,4 @@ class Config(BaseModel):
     tls: TlsConfig = TlsConfig()
     limits: Limits = Limits()
     tail: TailConfig = TailConfig()
+    jaeger: JaegerConfig = JaegerConfig()

@@ -17,6 +17,7 @@ from pipeline.plan import (
     Plan,
     Question,
     Records,
+    Spans,
     Table,
     Trace,
     Traces,
@@ -112,8 +113,8 @@ class Engine:
 
     def _check(self, plan: Question) -> None:
         match plan:
-            case Heads():
-                return  # nobody names its limit
+            case Heads() | Spans():
+                return  # nobody names their limits
             case Trace():
                 most = self.limits.trace_spans_max
             case Table():  # what a histogram counts is small, and more than a list

@@ -8,7 +8,9 @@ from typing import Any, Final
 import pyarrow as pa
 
 from pipeline import schema
-from pipeline.plan import Kind
+from pipeline.errors import Rejected
+from pipeline.plan import Kind, Spans
+from pipeline.signal import Signal
 
 
 def _plain(columns: pa.Schema) -> pa.Schema:
@@ -31,6 +33,15 @@ PLACE: Final = tuple(field.name for field in _PLACE)
 
 RECORDS: Final = {signal: _plain(columns) for signal, columns in schema.SCHEMAS.items()}
 """The schema's columns, texts as plain strings, `service_name`, and PLACE."""
+
+
+def span_columns(plan: Spans) -> pa.Schema:
+    """Return the columns of spans that a plan names; raises Rejected for one that is not there."""
+    every = RECORDS[Signal.TRACES]
+    if unknown := set(plan.columns) - set(every.names):
+        raise Rejected(f"spans have no column {min(unknown)}")
+    return pa.schema([one for one in every if not plan.columns or one.name in plan.columns])
+
 
 _SUMMARY: Final[list[pa.Field[Any]]] = [
     pa.field("trace_id", schema.TRACE_ID),

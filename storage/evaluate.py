@@ -142,6 +142,10 @@ def attributes(row: Row, level: Level) -> Iterator[Attribute]:
         yield from Resource.parse(row["resource"]).attributes
     if level in (Level.ANY, Level.SCOPE):
         yield from Scope.parse(row["scope"]).attributes
+    if level in (Level.EVENT, Level.LINK):
+        for around in row[f"{level}s"]:
+            for one in around["attributes"]:
+                yield one["key"], one["type"], one["value"]
 
 
 def column(name: str, row: Row) -> Any:

@@ -18,6 +18,7 @@ from pipeline.plan import (
     Exists,
     Find,
     Head,
+    Level,
     Not,
     OneOf,
     Operator,
@@ -145,25 +146,28 @@ def _leaf(signal: Signal, condition: Compare | OneOf | Exists | Find) -> None:
             if not _fits(kind, name, operator, value):
                 raise Rejected(f"{name} {operator} {value!r}: {name} is of the kind {kind.value}")
         case Compare(AttributeField() | AttributeKeys() as field, _, value):
-            _attribute(field, (value,))
+            _attribute(signal, field, (value,))
         case OneOf(field, values):
-            _attribute(field, values)
-        case Exists():
-            return
+            _attribute(signal, field, values)
+        case Exists(field):
+            _attribute(signal, field, ())
         case Find(Column(name), how, text):
             if COLUMNS[signal].get(name) is not Kind.TEXT:
                 raise Rejected(f"{signal} have no column {name} of text")
             _search(how, text)
-        case Find(_, how, text):
+        case Find(AttributeField() | AttributeKeys() as field, how, text):
+            _attribute(signal, field, ())
             _search(how, text)
         case _:
             raise Rejected(f"no store can answer {condition}")
 
 
-def _attribute(field: Attributes, values: tuple[Scalar, ...]) -> None:
+def _attribute(signal: Signal, field: Attributes, values: tuple[Scalar, ...]) -> None:
+    name = field.pattern if isinstance(field, AttributeKeys) else field.key
+    if field.level in (Level.EVENT, Level.LINK) and signal is not Signal.TRACES:
+        raise Rejected(f"attribute {name!r}: {signal} have no {field.level}s")
     for value in values:
         if isinstance(value, bytes) or not _bounded(value):
-            name = field.pattern if isinstance(field, AttributeKeys) else field.key
             raise Rejected(f"attribute {name!r} cannot be compared with {value!r}")
 
 

@@ -12,18 +12,28 @@ import pyarrow.compute as pc
 from pipeline import schema
 from pipeline.plan import (
     CUT,
+    And,
     Changes,
+    Column,
+    Compare,
     Condition,
     Dependencies,
+    Exists,
     Explain,
+    Find,
     Heads,
     Keys,
+    Level,
     Metrics,
+    Not,
+    OneOf,
     Operations,
+    Or,
     Plan,
     Question,
     Records,
     Services,
+    Spans,
     Table,
     Trace,
     Traces,
@@ -106,6 +116,8 @@ class MemoryStore:
                 wanted = pa.scalar(plan.trace_id, schema.TRACE_ID)
                 of_trace = spans.filter(pc.equal(spans["trace_id"], wanted))
                 return of_trace.sort_by([("time", "ascending"), ("span_id", "ascending")])
+            case Spans():
+                return self._spans(plan)
             case Table():
                 found = self._matching(plan.signal, plan)
                 return tabulate(plan, _plain(found).to_pylist())
@@ -191,6 +203,15 @@ class MemoryStore:
         chosen = [at for at in order if after is None or places[at] < after]
         return found.take(pa.array(chosen, pa.int64()))
 
+    def _spans(self, plan: Spans) -> pa.Table:
+        spans = self._all(Signal.TRACES, plan.tenant)
+        wanted = pa.array(plan.trace_ids, schema.TRACE_ID)
+        found = spans.filter(pc.is_in(spans["trace_id"], wanted))
+        order = pc.sort_indices(
+            found, sort_keys=[(name, "ascending") for name in ("trace_id", "time", "span_id")]
+        )
+        return found.take(order).select(answers.span_columns(plan).names)
+
     def _traces(self, plan: Traces) -> pa.Table:
         spans = self._all(Signal.TRACES, plan.tenant)
         if plan.whole is None:
@@ -217,8 +238,22 @@ class MemoryStore:
 def _where(rows: pa.Table, condition: Condition | None) -> pa.Table:
     if condition is None:
         return rows
-    found = [matches(condition, one) for one in _plain(rows).to_pylist()]
+    asked = rows if _of_parts(condition) else _plain(rows)
+    found = [matches(condition, one) for one in asked.to_pylist()]
     return rows.filter(pa.array(found, pa.bool_()))
+
+
+def _of_parts(condition: Condition) -> bool:
+    """Tell whether a condition asks for attributes of events or links."""
+    match condition:
+        case And(parts) | Or(parts):
+            return any(map(_of_parts, parts))
+        case Not(part):
+            return _of_parts(part)
+        case Compare(field) | Find(field) | OneOf(field) | Exists(field):
+            return not isinstance(field, Column) and field.level in (Level.EVENT, Level.LINK)
+        case _:
+            return False
 
 
 def _plain(rows: pa.Table) -> pa.Table:

@@ -4,9 +4,9 @@
 from typing import Final
 
 from pipeline import schema
-from pipeline.plan import Records, Trace, Traces
+from pipeline.plan import Records, Spans, Trace, Traces
 from pipeline.signal import Signal
-from storage.answers import PLACE
+from storage.answers import PLACE, span_columns
 from storage.compile import pages, points, rows
 from storage.compile.parameters import Parameters, Statement
 from storage.fields import check
@@ -80,6 +80,21 @@ def trace(plan: Trace) -> Statement:
     sql = (
         f"SELECT {names} FROM spans WHERE {wanted} AND {bounded(wanted)} "
         f"ORDER BY time, span_id LIMIT {limit}"
+    )
+    return Statement(sql, parameters.bound)
+
+
+def spans(plan: Spans) -> Statement:
+    """Return the spans of traces, trace by trace, oldest first."""
+    parameters = Parameters()
+    who = f"tenant = {parameters.add(plan.tenant, 'String')}"
+    ids = [one.hex() for one in plan.trace_ids]
+    wanted = f"{who} AND {among(ids, parameters)}"
+    names = ", ".join(span_columns(plan).names)
+    limit = parameters.add(plan.limit, "UInt64")
+    sql = (
+        f"SELECT {names} FROM spans WHERE {wanted} AND {bounded(wanted)} "
+        f"ORDER BY trace_id, time, span_id LIMIT {limit}"
     )
     return Statement(sql, parameters.bound)
 

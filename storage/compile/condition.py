@@ -123,17 +123,24 @@ class Conditions:
         levels = every if field.level is Level.ANY else (field.level,)
         arms = []
         for one in levels:
-            if one is Level.RECORD:
+            if one not in (Level.RESOURCE, Level.SCOPE):
                 where = f"a.key {key}" + test.format(type="a.type", value="a.value")
-                arm = f"arrayExists(a -> {where}, attributes)"
-                if equal is not None:
-                    texts = self._parameters.add(equal, "Array(String)")
-                    arm = f"(hasAny(attributes.value, {texts}) AND {arm})"
-                arms.append(arm)
+                arms.append(self._own(one, f"arrayExists(a -> {where}, attributes)", equal))
             else:
                 where = f"a.1 {key}" + test.format(type="a.2", value="a.3")
                 arms.append(self._texts(one.value, f"arrayExists(a -> {where}, {PARSED})"))
         return "(" + " OR ".join(arms) + ")"
+
+    def _own(self, level: Level, test: str, equal: list[str] | None) -> str:
+        """Test what a row itself holds, in `attributes`: its own, its events' or its links'."""
+        values = "attributes.value"
+        if level is not Level.RECORD:
+            test = f"arrayExists(attributes -> {test}, {level.value}s.attributes)"
+            values = f"arrayFlatten({level.value}s.attributes.value)"
+        if equal is None:
+            return test
+        texts = self._parameters.add(equal, "Array(String)")
+        return f"(hasAny({values}, {texts}) AND {test})"
 
     def _texts(self, level: str, test: str) -> str:
         """Look the texts of a level up in their list: few, where the rows are many."""

@@ -16,6 +16,7 @@ from pipeline.plan import (
     Question,
     Records,
     Services,
+    Spans,
     Table,
     Trace,
     Traces,
@@ -46,6 +47,8 @@ def statement(plan: Question) -> tuple[Statement, pa.Schema]:
             return clickhouse.records(plan), answers.RECORDS[plan.signal]
         case Trace():
             return clickhouse.trace(plan), answers.RECORDS[Signal.TRACES]
+        case Spans():
+            return clickhouse.spans(plan), answers.span_columns(plan)
         case Table():
             # Names are any text: in SQL a column is called by its place.
             columns = answers.table(kinds(plan))
