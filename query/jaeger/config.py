@@ -17,6 +17,10 @@ class JaegerConfig(BaseModel):
 
     listen: str = "127.0.0.1:16686"
     """Address of the HTTP API and the UI; "" leaves them out."""
+    grpc: str = "127.0.0.1:16685"
+    """Address of the gRPC APIs, Jaeger's storage API among them; "" leaves them out."""
+    calls_max: Count = 64
+    """Calls over gRPC at once; more are told to come again."""
     base_path: str = ""
     """What stands before every path, such as /jaeger."""
     ui_dir: Path | None = None

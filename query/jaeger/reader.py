@@ -1,6 +1,6 @@
 """What every Jaeger API asks of the engine: services, operations, searches, whole traces, calls."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -110,7 +110,7 @@ class Reader:
 
     async def traces(
         self, tenant: str, found: Sequence[Found], cost: Cost | None = None
-    ) -> AsyncIterator[pa.Table]:
+    ) -> AsyncGenerator[pa.Table, None]:
         """
         Yield whole traces in the order in which they were found, some in each table.
 

@@ -1,0 +1,74 @@
+"""Whole traces on their way: read, adjusted, written beside the event loop, some at a time."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing
+from typing import Final
+
+import pyarrow as pa
+
+from query.jaeger.adjust import Adjusted, adjust
+from query.jaeger.model import model
+from query.jaeger.reader import Found, Reader
+from query.jaeger.rpc import traces
+from query.jaeger.rpc.spans import Chunks
+
+_MESSAGES: Final = 50
+"""Messages that are made at a time: about what HTTP/2's window takes of small ones."""
+
+_BYTES: Final = 1024 * 1024
+"""Bytes after which no more are made before those are taken."""
+
+Write = Callable[[Adjusted], Iterator[bytes]]
+
+
+class Whole:
+    """Reads whole traces for streams."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def spans(
+        self, tenant: str, found: Sequence[Found], *, raw: bool
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield traces as messages of API v2."""
+        chunks = Chunks()
+        write: Write = lambda told: chunks.of(model(told.rows, told.warnings))  # noqa: E731
+        async with aclosing(self._written(tenant, found, write, raw=raw)) as messages:
+            async for message in messages:
+                yield message
+
+    async def otlp(
+        self, tenant: str, found: Sequence[Found], *, raw: bool
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield traces as messages TracesData."""
+        write: Write = lambda told: traces.parts(told.rows)  # noqa: E731
+        async with aclosing(self._written(tenant, found, write, raw=raw)) as messages:
+            async for message in messages:
+                yield message
+
+    async def _written(
+        self, tenant: str, found: Sequence[Found], write: Write, *, raw: bool
+    ) -> AsyncGenerator[bytes, None]:
+        async with aclosing(self._reader.traces(tenant, found)) as tables:
+            async for rows in tables:
+                told = await asyncio.to_thread(self._adjusted, rows, raw=raw)
+                messages = write(told)
+                while some := await asyncio.to_thread(_some, messages):
+                    for message in some:
+                        yield message
+
+    def _adjusted(self, rows: pa.Table, *, raw: bool) -> Adjusted:
+        return Adjusted(rows) if raw else adjust(rows, self._reader.config)
+
+
+def _some(messages: Iterator[bytes]) -> list[bytes]:
+    """Return the next messages, as many as are made at a time; none at their end."""
+    some: list[bytes] = []
+    size = 0
+    for message in messages:
+        some.append(message)
+        size += len(message)
+        if len(some) == _MESSAGES or size >= _BYTES:
+            break
+    return some
