@@ -107,10 +107,15 @@ class Config(BaseModel):
         return found
 
     def _listeners(self) -> dict[str, str]:
-        return {
+        found = {
             "ingestor.grpc": self.ingestor.grpc,
             "ingestor.http": self.ingestor.http,
             "ingestor.api": self.ingestor.api,
             "storage.listen": self.storage.listen,
             "query.listen": self.query.listen,
         }
+        optional = {
+            "query.jaeger.listen": self.query.jaeger.listen,
+            "query.jaeger.grpc": self.query.jaeger.grpc,
+        }
+        return found | {name: address for name, address in optional.items() if address}

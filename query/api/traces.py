@@ -69,10 +69,15 @@ def identifier(text: str) -> bytes:
 
 
 def otlp(rows: pa.Table) -> bytes:
-    """
-    Return the rows of a `Trace` plan as OTLP/JSON TracesData, which loses nothing.
+    """Return the rows of a `Trace` plan as OTLP/JSON TracesData, which loses nothing."""
+    return answers.encode(tree(rows))
 
-    Spans of one resource and scope stand together, in the order in which the first of them came.
+
+def tree(rows: pa.Table) -> dict[str, Any]:
+    """
+    Return spans as the objects of OTLP/JSON.
+
+    Those of one resource and scope stand together, in the order in which the first of them came.
     """
     columns = (rows.column(name).to_pylist() for name in ("resource", "scope"))
     pairs = [(str(resource), str(scope)) for resource, scope in zip(*columns, strict=True)]
@@ -86,4 +91,4 @@ def otlp(rows: pa.Table) -> bytes:
         range(len(pairs)), key=lambda row: (resources[pairs[row][0]], scopes[pairs[row]])
     )
     payload = encode(Signal.TRACES, rows.take(order))
-    return answers.encode(to_json(parse(Signal.TRACES, payload)))
+    return to_json(parse(Signal.TRACES, payload))

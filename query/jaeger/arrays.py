@@ -163,6 +163,15 @@ def numbered(rows: pa.Table) -> Numbers:
     return np.repeat(np.arange(len(sizes)), sizes)
 
 
+def first(rows: pa.Table, most: int) -> pa.Table:
+    """Return whole traces with at most so many spans of each."""
+    found = runs(rows)
+    if all(size <= most for _, size in found):
+        return rows
+    kept = np.concatenate([np.arange(at, at + min(size, most)) for at, size in found])
+    return rows.take(index(kept))
+
+
 def codes(traces: Numbers, ids: Numbers) -> Numbers:
     """Return a number for each ID within its trace: the same for the same."""
     order = np.lexsort((ids, traces))

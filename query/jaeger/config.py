@@ -37,6 +37,8 @@ class JaegerConfig(BaseModel):
     """The largest limit that a search may name."""
     clock_skew_max: Seconds = 0.0
     """By how much a span's times may be moved to lie within its parent's; 0 leaves all as sent."""
+    monitor: bool = True
+    """Whether the Monitor tab has figures; they are computed from spans, a scan each."""
     transform_bytes_max: Size = 64_000_000
     """Bytes of a file that the UI has turned into its own form."""
 

@@ -83,6 +83,8 @@ class Reader:
 
         A limit of 0 or less is the usual one, a larger one than `query.jaeger.traces_max` is that.
         """
+        if query.start_ns >= query.end_ns:
+            return []
         limit = query.limit if query.limit > 0 else LIMIT
         asked = replace(query, limit=min(limit, self.config.traces_max, self._rows_max))
         rows = (await self.engine.run(asked.plan(tenant), cost)).rows
@@ -117,7 +119,8 @@ class Reader:
         The spans of a trace stand together (`arrays.runs` tells where), duplicates and all, with
         the columns of `Records`; a trace that is gone by now is left out. About
         `query.jaeger.batch_spans_max` spans are in memory at once, and of more than
-        `answer_spans_max` all told those of the first traces come.
+        `answer_spans_max` all told those of the first traces come. A trace of more than
+        `trace_spans_max` is cut where that is clear (`arrays.first` cuts the others).
         """
         for chunk in self._chunks(found, self.config.batch_spans_max):
             ids = [one.trace_id for one in chunk]
@@ -157,8 +160,9 @@ class Reader:
     async def _spans(
         self, tenant: str, ids: Sequence[bytes], columns: tuple[str, ...], cost: Cost | None
     ) -> pa.Table:
-        # Spans that came since they were counted are few: there is room for them.
-        limit = self.config.batch_spans_max * _NARROW + self.config.trace_spans_max
+        limit = self.config.trace_spans_max + 1  # which tells that a trace has more
+        if len(ids) > 1:  # those that came since they were counted are few: there is room
+            limit += self.config.batch_spans_max * _NARROW
         return (await self.engine.run(Spans(tenant, tuple(ids), limit, columns), cost)).rows
 
     def _chunks(self, found: Sequence[Found], spans_max: int) -> Iterator[list[Found]]:

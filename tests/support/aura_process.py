@@ -18,7 +18,15 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 ROOT = Path(__file__).parents[2]
-PORTS = ("ingestor.grpc", "ingestor.http", "ingestor.api", "storage.listen", "query.listen")
+PORTS = (
+    "ingestor.grpc",
+    "ingestor.http",
+    "ingestor.api",
+    "storage.listen",
+    "query.listen",
+    "query.jaeger.listen",
+    "query.jaeger.grpc",
+)
 
 
 def poll(condition: Callable[[], object], deadline_s: float = 20.0, why: str = "") -> object:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from pipeline import value
 from pipeline.errors import Overloaded, Rejected, Unavailable
 from pipeline.value import Value
-from query.jaeger.reader import Call, Found, Reader
+from query.jaeger.reader import Call, Reader
 from query.jaeger.rpc.call import Missing
 from query.jaeger.rpc.times import duration_ns, time_ns
 from query.jaeger.search import TIME_MAX, Query
@@ -40,11 +40,6 @@ def parameters(request: Any) -> Any:
     if "filter" in found.DESCRIPTOR.fields_by_name and found.HasField("filter"):
         raise Rejected("filter is not supported; use attributes, and the other fields of the query")
     return found
-
-
-async def find(reader: Reader, tenant: str, query: Query) -> list[Found]:
-    """Return what a search finds: nothing, when its time ends before it begins."""
-    return [] if query.start_ns >= query.end_ns else await reader.find(tenant, query)
 
 
 async def calls(reader: Reader, tenant: str, start_ns: int, end_ns: int) -> list[Call]:

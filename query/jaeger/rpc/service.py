@@ -1,6 +1,7 @@
 """The listener of Jaeger's gRPC APIs (port 16685), with health and reflection beside them."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType, TracebackType
 from typing import Final, Protocol, Self
 
@@ -12,11 +13,9 @@ from pipeline.probes import Check, missing
 from pipeline.rpc import server
 from pipeline.rpc.server import HEALTH, Handler
 from pipeline.tls import Tls
-from query.engine import Engine
-from query.jaeger.config import JaegerConfig
 from query.jaeger.reader import Reader
 from query.jaeger.rpc import idl, storage
-from query.jaeger.rpc.call import Calls, Many, Once, unimplemented
+from query.jaeger.rpc.call import REQUEST_BYTES_MAX, Calls, Many, Once, unimplemented
 from query.jaeger.rpc.storage import Capabilities, DependencyReader, TraceReader
 from query.jaeger.rpc.v2 import SERVICE as V2
 from query.jaeger.rpc.v2 import QueryV2
@@ -44,6 +43,14 @@ class Service(Protocol):
     many: dict[str, Many]
 
 
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """The methods of a door, by their paths, and the bytes of the largest message that it takes."""
+
+    methods: Mapping[str, Handler]
+    bytes_max: int
+
+
 class JaegerService:
     """
     A listener for Jaeger's clients, and for Jaeger as a client; an async context manager.
@@ -51,49 +58,47 @@ class JaegerService:
     Entering listens, or raises Setup when the address is taken. Leaving refuses new calls, lets
     those that are under way be answered for a moment, and closes.
 
-    `writes` are the methods of a door, where this process has one, that take messages of so many
-    bytes; without, writes are answered UNIMPLEMENTED. Health is that of each service, and without a
-    name that of all `checks` of the process.
+    Without `writes`, as this process has no door, those are answered UNIMPLEMENTED. Health is that
+    of each service, and without a name that of all `checks` of the process.
     """
 
     def __init__(
         self,
-        config: JaegerConfig,
-        engine: Engine,
+        reader: Reader,
         keyring: Keyring,
         *,
         tls: Tls | None = None,
         checks: Mapping[str, Check] = MappingProxyType({}),
-        writes: tuple[Mapping[str, Handler], int] | None = None,
+        writes: Writes | None = None,
     ) -> None:
-        self._config = config
-        self._engine = engine
-        self._calls = Calls(keyring, tls, config.calls_max)
+        self._reader = reader
+        self._config = reader.config
+        self._calls = Calls(keyring, tls, reader.config.calls_max)
         self._tls = tls
         self._checks = checks
-        self._writes, self._bytes_max = writes or ({EXPORT: unimplemented(NO_DOOR)}, 0)
+        self._writes = writes
         self._closed = False
         self._server: aio.Server | None = None
         self.address = ""
         """The address that is listened on, with the port that was given out."""
 
     async def __aenter__(self) -> Self:
-        reader = Reader(self._engine, self._config)
         services: dict[str, Service] = {
-            V2: QueryV2(reader),
-            V3: QueryV3(reader),
-            storage.TRACES: TraceReader(reader),
-            storage.DEPENDENCIES: DependencyReader(reader),
+            V2: QueryV2(self._reader),
+            V3: QueryV3(self._reader),
+            storage.TRACES: TraceReader(self._reader),
+            storage.DEPENDENCIES: DependencyReader(self._reader),
             storage.CAPABILITIES: Capabilities(),
         }
-        methods = dict(self._writes)
+        writes = self._writes or Writes({EXPORT: unimplemented(NO_DOOR)}, 0)
+        methods = dict(writes.methods)
         for name, service in services.items():
             methods |= self._methods(name, service)
-        known = [*services, *((WRITER,) if self._bytes_max else ())]
+        known = [*services, *((WRITER,) if self._writes else ())]
         states = {"": self._ready, **dict.fromkeys(known, self._serves)}
         methods[HEALTH] = server.health(states, _READ_S)
         # A question's own bound is less, and looked at when it is there.
-        size = ("grpc.max_receive_message_length", max(self._bytes_max, 4 * 1024 * 1024))
+        size = ("grpc.max_receive_message_length", max(writes.bytes_max, REQUEST_BYTES_MAX))
         made = server.server(methods, size, *server.RAW)
         shown = (*services, HEALTH.split("/")[1], EXPORT.split("/")[1], reflection.SERVICE_NAME)
         reflection.enable_server_reflection(shown, made)

@@ -54,14 +54,14 @@ class TraceReader:
 
     async def find(self, request: Any, tenant: str) -> AsyncGenerator[bytes, None]:
         """Yield the traces that a search finds."""
-        found = await asked.find(self._reader, tenant, _query(request))
+        found = await self._reader.find(tenant, _query(request))
         async with aclosing(self._whole.otlp(tenant, found, raw=True)) as messages:
             async for message in messages:
                 yield message
 
     async def ids(self, request: Any, tenant: str) -> Message:
         """Return the IDs of the traces that a search finds, and when they were."""
-        found = await asked.find(self._reader, tenant, _query(request))
+        found = await self._reader.find(tenant, _query(request))
         traces = [
             {"trace_id": one.trace_id, "start": parts(one.start_ns), "end": parts(one.end_ns)}
             for one in found
@@ -71,7 +71,7 @@ class TraceReader:
 
     async def summaries(self, request: Any, tenant: str) -> AsyncGenerator[bytes, None]:
         """Yield summaries of the traces that a search finds."""
-        found = await asked.find(self._reader, tenant, _query(request))
+        found = await self._reader.find(tenant, _query(request))
         for one in told.summaries(idl.STORAGE_V2, await self._reader.summaries(tenant, found)):
             yield one
 

@@ -46,7 +46,7 @@ class QueryV2:
         wanted = asked.parameters(request)
         query = asked.query(wanted, asked.texts(wanted.tags))
         with asked.failing("failed when searching for traces"):
-            found = await asked.find(self._reader, tenant, query)
+            found = await self._reader.find(tenant, query)
         async with aclosing(self._whole.spans(tenant, found, raw=wanted.raw_traces)) as chunks:
             async for chunk in chunks:
                 yield chunk

@@ -47,7 +47,7 @@ class QueryV3:
     async def find(self, request: Any, tenant: str) -> AsyncGenerator[bytes, None]:
         """Yield the traces that a search finds."""
         query = _query(request)
-        found = await asked.find(self._reader, tenant, query)
+        found = await self._reader.find(tenant, query)
         raw = request.query.raw_traces
         async with aclosing(self._whole.otlp(tenant, found, raw=raw)) as parts:
             async for part in parts:
@@ -55,7 +55,7 @@ class QueryV3:
 
     async def summaries(self, request: Any, tenant: str) -> AsyncGenerator[bytes, None]:
         """Yield summaries of the traces that a search finds."""
-        found = await asked.find(self._reader, tenant, _query(request))
+        found = await self._reader.find(tenant, _query(request))
         for one in told.summaries(idl.API_V3, await self._reader.summaries(tenant, found)):
             yield one
 
