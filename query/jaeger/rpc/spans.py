@@ -4,17 +4,18 @@ Every span of a chunk carries its process, and most of its tags others had befor
 is written once and put together as bytes, which in protobuf is the same message.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline import value
 from query.jaeger import arrays
+from query.jaeger.arrays import Column, Pairs
 from query.jaeger.model import Model, Process
-from query.jaeger.rpc import idl
-from query.jaeger.rpc.times import parts
+from query.jaeger.rpc import idl, times
 
 CHUNK_SPANS_MAX: Final = 10
 """As in Jaeger's own chunks."""
@@ -22,25 +23,39 @@ CHUNK_SPANS_MAX: Final = 10
 CHUNK_BYTES_MAX: Final = 1024 * 1024
 """Clients take messages of 4 MiB; a span that is larger than this is alone in its chunk."""
 
-_ROWS: Final = 500
+_ROWS: Final = 1000
 """Spans that are Python objects at a time."""
 
-_TAGS_KEPT: Final = 4096
-"""Different tags that are remembered as bytes."""
+_PAIRS_KEPT: Final = 4096
+"""Different attributes that are remembered as bytes."""
 
-_TAG_BYTES_MAX: Final = 256
+_PAIR_CHARACTERS_MAX: Final = 256
 """Of the value of one: those that are longer are seldom the same."""
 
 _LENGTH_DELIMITED: Final = 2
 
+_FIELDS: Final = {
+    value.STRING: ("v_str", 0),
+    value.BOOL: ("v_bool", 1),
+    value.INT: ("v_int64", 2),
+    value.DOUBLE: ("v_float64", 3),
+    value.BYTES: ("v_binary", 4),
+}
+"""The field of each type of the model, and the type's number in ValueType."""
+
 
 class Chunks:
-    """Writes models; remembers tags from one to the next."""
+    """Writes models; remembers attributes from one to the next."""
 
     def __init__(self) -> None:
-        described = idl.message("jaeger.api_v2.Span").DESCRIPTOR.fields_by_name
-        self._tags, self._process = (described[name].number for name in ("tags", "process"))
-        self._remembered = lru_cache(_TAGS_KEPT)(self._tag)
+        self._span = idl.message("jaeger.api_v2.Span")
+        self._log = idl.message("jaeger.api_v2.Log")
+        numbers = self._span.DESCRIPTOR.fields_by_name
+        self._tags, self._logs, self._references, self._process = (
+            numbers[name].number for name in ("tags", "logs", "references", "process")
+        )
+        self._fields = self._log.DESCRIPTOR.fields_by_name["fields"].number
+        self._remembered = lru_cache(_PAIRS_KEPT)(_pair)
 
     def of(self, model: Model) -> Iterator[bytes]:
         """Yield the spans of whole traces as messages SpansResponseChunk."""
@@ -57,76 +72,125 @@ class Chunks:
                 held += len(span)
             yield b"".join(chunk)
 
-    def _spans(self, rows: pa.Table, processes: list[bytes]) -> Iterator[bytes]:
+    def _spans(self, spans: pa.Table, processes: list[bytes]) -> Iterator[bytes]:
         """Yield each span as the field `spans` of a chunk."""
-        for start in range(0, rows.num_rows, _ROWS):
-            for row in rows.slice(start, _ROWS).to_pylist():
-                tags = b"".join(self._written(tag) for tag in row["tags"])
-                yield _framed(1, _span(row) + tags + processes[row["process"]])
+        for start in range(0, spans.num_rows, _ROWS):
+            rows = spans.slice(start, _ROWS)
+            parts = (
+                self._plain(rows),
+                self._linked(arrays.one(rows["references"])),
+                self._pairs(self._tags, arrays.one(rows["tags"])),
+                self._logged(arrays.one(rows["logs"])),
+                (processes[at] for at in _list(rows["process"])),
+            )
+            for fields in zip(*parts, strict=True):
+                yield _framed(1, b"".join(fields))
 
-    def _written(self, tag: Mapping[str, Any]) -> bytes:
-        text = tag["value"]
-        write = self._remembered if len(text) <= _TAG_BYTES_MAX else self._tag
-        return write(tag["key"], tag["type"], text)
+    def _plain(self, rows: pa.Table) -> Iterator[bytes]:
+        """Yield of each span what is no list, and its warnings."""
+        columns = (_list(rows[name]) for name in _PLAIN)
+        for trace_id, span_id, name, flags, start_ns, duration_ns, warnings in zip(
+            *columns, strict=True
+        ):
+            span = self._span(
+                trace_id=trace_id,
+                span_id=span_id,
+                operation_name=name,
+                flags=flags,
+                start_time=times.parts(start_ns),
+                duration=times.parts(duration_ns),
+                warnings=warnings,
+            )
+            yield span.SerializeToString()
 
-    def _tag(self, key: str, kind: int, text: str) -> bytes:
-        return _framed(self._tags, _pair(key, kind, text).SerializeToString())
+    def _linked(self, column: Column) -> Iterator[bytes]:
+        """Yield each span's references."""
+        make = idl.message("jaeger.api_v2.SpanRef")
+        flat: Any = pc.list_flatten(column)
+        columns = (_list(flat.field(name)) for name in ("follows", "trace_id", "span_id"))
+        written = [
+            _framed(
+                self._references,
+                make(trace_id=of, span_id=to, ref_type=int(follows)).SerializeToString(),
+            )
+            for follows, of, to in zip(*columns, strict=True)
+        ]
+        return _joined(column, written)
+
+    def _logged(self, column: Column) -> Iterator[bytes]:
+        """Yield each span's logs."""
+        flat: Any = pc.list_flatten(column)
+        fields = self._pairs(self._fields, flat.field("fields"))
+        written = [
+            _framed(self._logs, self._log(timestamp=times.parts(at)).SerializeToString() + said)
+            for at, said in zip(_list(flat.field("time_ns")), fields, strict=True)
+        ]
+        return _joined(column, written)
+
+    def _pairs(self, number: int, column: Column) -> Iterator[bytes]:
+        """Yield each row's attributes as a repeated field of this number."""
+        pairs = Pairs.of(column)
+        columns = (_list(pairs.keys), pairs.types.tolist(), _list(pairs.values))
+        written = [
+            (self._remembered if len(text) <= _PAIR_CHARACTERS_MAX else _pair)(
+                number, key, kind, text
+            )
+            for key, kind, text in zip(*columns, strict=True)
+        ]
+        return _joined(column, written)
 
 
-def _span(row: Mapping[str, Any]) -> bytes:
-    """Return a span without its tags and its process."""
-    span = idl.message("jaeger.api_v2.Span")(
-        trace_id=row["trace_id"],
-        span_id=row["span_id"],
-        operation_name=row["name"],
-        flags=row["flags"],
-        start_time=parts(row["start_ns"]),
-        duration=parts(row["duration_ns"]),
-        warnings=row["warnings"],
-    )
-    for reference in row["references"]:
-        span.references.add(
-            trace_id=reference["trace_id"],
-            span_id=reference["span_id"],
-            ref_type=int(reference["follows"]),
-        )
-    for log in row["logs"]:
-        fields = [_pair(one["key"], one["type"], one["value"]) for one in log["fields"]]
-        span.logs.add(timestamp=parts(log["time_ns"]), fields=fields)
-    written: bytes = span.SerializeToString()
-    return written
+_PLAIN: Final = (
+    "trace_id",
+    "span_id",
+    "name",
+    "flags",
+    "start_ns",
+    "duration_ns",
+    "warnings",
+)
 
 
 def _process(process: Process) -> bytes:
-    tags = [_pair(*tag) for tag in process.tags]
-    made: bytes = idl.message("jaeger.api_v2.Process")(
-        service_name=process.service, tags=tags
-    ).SerializeToString()
-    return made
+    made = idl.message("jaeger.api_v2.Process")
+    tags = made.DESCRIPTOR.fields_by_name["tags"].number
+    written: bytes = made(service_name=process.service).SerializeToString()
+    return written + b"".join(_pair(tags, *tag) for tag in process.tags)
 
 
-def _pair(key: str, kind: int, text: str) -> Any:
-    """Return an attribute as a KeyValue, only the field of its type set."""
-    name, number = _FIELDS[kind]
-    return idl.message("jaeger.api_v2.KeyValue")(
-        key=key, v_type=number, **{name: value.decode(kind, text)}
-    )
+def _pair(number: int, key: str, kind: int, text: str) -> bytes:
+    """Return an attribute as the field of this number, a KeyValue with only its type's field."""
+    name, known = _FIELDS[kind]
+    said = {name: value.decode(kind, text)}
+    made = idl.message("jaeger.api_v2.KeyValue")(key=key, v_type=known, **said)
+    return _framed(number, made.SerializeToString())
 
 
-_FIELDS: Final = {
-    value.STRING: ("v_str", 0),
-    value.BOOL: ("v_bool", 1),
-    value.INT: ("v_int64", 2),
-    value.DOUBLE: ("v_float64", 3),
-    value.BYTES: ("v_binary", 4),
-}
-"""The field of each type of the model, and the type's number in ValueType."""
+def _list(column: Any) -> list[Any]:
+    """Return a column as Python has it; texts and IDs by way of numpy, which is faster."""
+    plain = arrays.one(column)
+    if pa.types.is_nested(plain.type):
+        found: list[Any] = plain.to_pylist()
+        return found
+    numpy: list[Any] = plain.to_numpy(zero_copy_only=False).tolist()
+    return numpy
+
+
+def _joined(column: Column, written: list[bytes]) -> Iterator[bytes]:
+    """Yield what was written of the elements of each row's list, put together."""
+    at = 0
+    for size in pc.list_value_length(column).to_numpy(zero_copy_only=False).tolist():
+        yield b"".join(written[at : at + size])
+        at += size
 
 
 def _framed(number: int, payload: bytes) -> bytes:
     """Return a message as a field of another."""
-    head = bytearray((number << 3 | _LENGTH_DELIMITED,))  # numbers below 16 take one byte
     size = len(payload)
+    tag = number << 3 | _LENGTH_DELIMITED  # numbers below 16 take one byte
+    if size <= 0x7F:
+        return bytes((tag, size)) + payload
+    head = bytearray((tag,))
     while size > 0x7F:
         head.append(size & 0x7F | 0x80)
         size >>= 7
