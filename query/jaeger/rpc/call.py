@@ -131,10 +131,14 @@ async def _request(method: Method, context: Context) -> Any:
 
 def _plain(payload: bytes) -> bytes:
     """Return what was compressed, or a little more than is taken of it."""
+    inflate = zlib.decompressobj(wbits=31)
     try:
-        return zlib.decompressobj(wbits=31).decompress(payload, REQUEST_BYTES_MAX + 1)
+        found = inflate.decompress(payload, REQUEST_BYTES_MAX + 1)
     except zlib.error as error:
         raise Rejected(f"the message is no gzip: {error}") from None
+    if len(found) <= REQUEST_BYTES_MAX and not inflate.eof:
+        raise Rejected("the message is no gzip: it ends too early")
+    return found
 
 
 async def _send(message: bytes, context: Context) -> None:
