@@ -8,7 +8,7 @@ PROTO := $(shell find proto -name *.proto)
 CLIENTS := tests/clients
 PEERS := build/peers
 
-.PHONY: run test peers check lint types arch wheel bench bench-codec faults fuzz fuzz-api fuzz-native golden sim proto pin clean
+.PHONY: run test peers jaeger check lint types arch wheel bench bench-codec faults fuzz fuzz-api fuzz-native golden sim proto pin clean
 
 run: $(READY) ## everything in one process: embedded NATS and chdb
 	$(BIN)/aura up
@@ -16,7 +16,9 @@ run: $(READY) ## everything in one process: embedded NATS and chdb
 test: $(READY) ## every test that has what it needs on this machine
 	$(BIN)/pytest -n 2 --dist loadfile
 
-peers: $(addprefix $(PEERS)/,go collector javascript java rust) ## what the tests send with
+peers: $(addprefix $(PEERS)/,go collector javascript java rust jaeger-idl) ## what the tests send with
+
+jaeger: $(PEERS)/jaeger ## Jaeger itself, for the tests that have it store in Aura: minutes of CPU
 
 check: $(READY) lint types arch wheel
 
@@ -75,6 +77,15 @@ $(READY): pyproject.toml constraints.txt setup.py $(wildcard otlp/codec/native/*
 
 $(PEERS)/go $(PEERS)/collector: $(PEERS)/%: $(CLIENTS)/%/main.go $(CLIENTS)/%/go.mod $(CLIENTS)/%/go.sum
 	cd $(CLIENTS)/$* && go build -o $(CURDIR)/$@ .
+
+$(PEERS)/jaeger-idl: $(CLIENTS)/jaeger-idl/go.mod $(CLIENTS)/jaeger-idl/go.sum
+	mkdir -p $@
+	cd $(CLIENTS)/jaeger-idl && go mod download && \
+		cp -r --no-preserve=mode $$(go list -m -f '{{.Dir}}' github.com/jaegertracing/jaeger-idl)/proto/. $(CURDIR)/$@
+	touch $@
+
+$(PEERS)/jaeger: $(CLIENTS)/jaeger/go.mod $(CLIENTS)/jaeger/go.sum
+	cd $(CLIENTS)/jaeger && go build -ldflags '-s -w' -o $(CURDIR)/$@ github.com/jaegertracing/jaeger/cmd/jaeger
 
 $(PEERS)/javascript: $(addprefix $(CLIENTS)/javascript/,client.js package.json package-lock.json .npmrc)
 	mkdir -p $@ && cp $^ $@
