@@ -31,7 +31,7 @@ _READ_S: Final = 10.0
 _TAKE_S: Final = 30.0
 """How much longer than the engine's time limit a call may last: an answer has to be taken."""
 
-_STOP_S: Final = 5.0
+_STOP_S: Final = 1.0
 """How long a stop waits for answers that are under way."""
 
 _SIZES: Final = ("limit", "groups_max", "candidates_max", "examined")

@@ -159,13 +159,36 @@ class _Stages:
         seconds = ""
         if any(one.function is Function.RATE for one in stage.aggregates):
             seconds = self._seconds(stage, columns)
+        shared = self._quantiles(stage, before, selected)
         for one in stage.aggregates:
             name = self._name()
             columns[one.name] = name, known[one.name]
-            selected.append(f"{self._aggregate(one, before, seconds)} AS {name}")
+            sql = shared.get(_quantile(one)) or self._aggregate(one, before, seconds)
+            selected.append(f"{sql} AS {name}")
         by = f" GROUP BY {', '.join(dict.fromkeys(grouped))}" if grouped else ""
         query = f"SELECT {', '.join(dict.fromkeys(selected)) or '1'} FROM {before.source}{by}"
         return Relation(f"({query})", columns)
+
+    def _quantiles(self, stage: Stats, before: Relation, selected: list[str]) -> dict[str, str]:
+        """Select quantiles of the same values at once, as arrays; return where each stands."""
+        same: dict[str, list[Aggregate]] = {}
+        for one in stage.aggregates:
+            if one.function is Function.QUANTILE:
+                same.setdefault(f"{one.of} {one.where}", []).append(one)
+        shared = {}
+        for some in same.values():
+            levels = list(dict.fromkeys(one.quantile for one in some))
+            if len(levels) < 2:
+                continue
+            condition = "" if some[0].where is None else self._where(some[0].where, before)
+            value, name = _number(*before.columns[some[0].of]), self._name()
+            every = f"({', '.join(map(repr, levels))})"
+            selected.append(f"{_call('quantilesExact', value, condition, every)} AS {name}")
+            none = f"{_call('count', value, condition)} = 0"
+            for one in some:
+                at = levels.index(one.quantile) + 1
+                shared[_quantile(one)] = f"if({none}, NULL, {name}[{at}])"
+        return shared
 
     def _key(self, key: Key, before: Relation) -> tuple[str, str]:
         """Return the name of a key's column, and what selects it."""
@@ -197,7 +220,7 @@ class _Stages:
         of, kind = before.columns[one.of]
         if one.function is Function.COUNT_DISTINCT:
             return f"toInt64({_call('uniqExact', of, condition)})"
-        value = number(of) if kind is Kind.ANY else of
+        value = _number(of, kind)
         if one.function is Function.QUANTILE:
             return _call("quantileExactOrNull", value, condition, f"({one.quantile!r})")
         if one.function is Function.AVG:
@@ -237,6 +260,14 @@ class _Stages:
                 found = searching(how, text, self._parameters)
                 return f"ifNull({found.format(value=relation.columns[name][0])}, false)"
         raise TypeError(condition)
+
+
+def _quantile(one: Aggregate) -> str:
+    return f"{one.function} {one.quantile} {one.of} {one.where}"
+
+
+def _number(of: str, kind: Kind) -> str:
+    return number(of) if kind is Kind.ANY else of
 
 
 def _call(function: str, of: str, condition: str, level: str = "") -> str:

@@ -67,7 +67,9 @@ def test_every_signal_is_found_soon_and_after_a_restart(tmp_path, kind):
         for sent, transport in enumerate(("grpc", "http"), 1):
             send_all(*exporters(aura, transport))
             wanted = dict.fromkeys(QUESTIONS, sent)
-            poll(lambda wanted=wanted: counts(aura) == wanted, 2.0, f"{transport}: {wanted}")
+            # Three processes share the machine's two cores with all else that runs there.
+            soon_s = 2.0 if kind is Aura else 5.0
+            poll(lambda wanted=wanted: counts(aura) == wanted, soon_s, f"{transport}: {wanted}")
         assert aura.stop() == 0
         aura.start()
         assert counts(aura) == dict.fromkeys(QUESTIONS, 2)
