@@ -1,8 +1,15 @@
 """Aura as Jaeger's storage: cases 32 to 38 of the contract, each with its number."""
 
+from contextlib import asynccontextmanager
+
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from otlp.receivers.grpc import Exports
+from pipeline.errors import Overloaded
+from pipeline.signal import Signal
+from query.jaeger.rpc.service import EXPORT, Writes
 from tests.support.jaeger_rpc import (
     ALWAYS,
     CAPABILITIES,
@@ -15,10 +22,11 @@ from tests.support.jaeger_rpc import (
     spans,
 )
 from tests.support.jaegers import MS, Sent
+from tests.support.otlp_requests import door, ingestor, memory_bus, stored
+from tests.support.otlp_requests import spans as spans_of
 from tests.support.stores import NOW
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
-EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 
 def asked(*traces):
@@ -166,3 +174,34 @@ async def test_services_operations_and_calls_are_those_of_the_other_apis():
         window = {"start_time": at(NOW - 1), "end_time": at(NOW)}
         (call,) = (await asking.one(DEPENDENCIES, "GetDependencies", **window)).dependencies
         assert (call.parent, call.child, call.call_count) == ("shop", "bank", 1)
+
+
+@asynccontextmanager
+async def written(publish):
+    """A storage API with a door behind it."""
+    async with door(publish) as stands:
+        writes = Writes(Exports(ingestor(), stands).methods([EXPORT]), 2**20)
+        async with jaeger(writes=writes) as asking:
+            yield asking
+
+
+async def test_case_38_a_write_is_answered_when_it_is_durable():
+    bus = memory_bus()
+    async with written(bus.publish) as asking:
+        await asking.channel.unary_unary(EXPORT, None, None)(spans_of(3))
+        (message,) = await stored(bus, Signal.TRACES)
+        assert message.accepted == 3
+        health = health_pb2_grpc.HealthStub(asking.channel)
+        name = "jaeger.storage.v2.TraceWriter"
+        answer = await health.Check(health_pb2.HealthCheckRequest(service=name))
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+async def test_case_38_a_write_that_finds_no_room_is_to_be_repeated():
+    async def full(signal, message):
+        raise Overloaded("the log is full")
+
+    async with written(full) as asking:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await asking.channel.unary_unary(EXPORT, None, None)(spans_of(3))
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
