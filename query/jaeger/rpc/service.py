@@ -32,7 +32,7 @@ NO_DOOR: Final = (
 )
 
 _READ_S: Final = 10.0
-_STOP_S: Final = 5.0
+_STOP_S: Final = 1.0
 """How long a stop waits for answers that are under way."""
 
 
