@@ -8,7 +8,7 @@ PROTO := $(shell find proto -name *.proto)
 CLIENTS := tests/clients
 PEERS := build/peers
 
-.PHONY: run test peers jaeger check lint types arch wheel bench bench-codec faults fuzz fuzz-api fuzz-native golden sim proto pin clean
+.PHONY: run test peers jaeger check lint types arch wheel bench bench-codec bench-memory faults fuzz fuzz-api fuzz-native golden sim proto pin clean
 
 run: $(READY) ## everything in one process: embedded NATS and chdb
 	$(BIN)/aura up
@@ -35,12 +35,15 @@ arch: $(READY)
 wheel: $(READY) ## the built wheel, in an environment of its own, outside the checkout
 	sh tests/wheel.sh
 
-bench: $(READY) ## CPU-seconds per million records, beside the bare insert
-	$(BIN)/python -m tests.bench.path
+bench: $(READY) ## CPU per million records, beside the bare insert and other receivers: RECORDS= (500000)
+	$(BIN)/python -m tests.bench --records $(or $(RECORDS),500000)
 
 bench-codec: $(READY) ## microseconds a record of the codec: protobuf beside its own parse, JSON beside protobuf
 	$(BIN)/python -m tests.bench.codec
 	$(BIN)/python -m tests.bench.json_codec
+
+bench-memory: $(READY) ## resident memory while 24 senders send as fast as they may
+	$(BIN)/python -m tests.bench.saturated
 
 fuzz: $(READY) ## attack an Aura: MINUTES= (10), SEED= (printed), CASE= (one alone)
 	$(BIN)/python -m tests.fuzz

@@ -42,7 +42,7 @@ from pipeline.signal import Signal
 from pipeline.tls import Tls, TlsConfig
 from pipeline.window import TimeWindow
 from pipeline.worker import Limits, Worker
-from query.api import answers, http, tail
+from query.api import answers, http, ledger, tail
 from query.cache.backend import CachedBackend
 from query.cache.memory import MemoryCache
 from query.cache.meters import CacheMeters
@@ -89,7 +89,7 @@ async def serve(config: Config, roles: frozenset[Role], stopped: asyncio.Event, 
             await parts.route(bus, store, shown)
         if Role.STORAGE in roles and store:
             await parts.read(store)
-        asked = await parts.ask(backend, shown) if Role.QUERY in roles and backend else None
+        asked = await parts.ask(backend, shown, joined) if Role.QUERY in roles and backend else None
         door = await parts.receive(bus) if Role.INGESTOR in roles else None
         if asked:
             await parts.trace(*asked, door)
@@ -156,19 +156,29 @@ class Parts:
                 self.workers.append(worker)
                 self.checks[f"worker {signal} {partition}"] = _ready(worker)
 
-    async def ask(self, store: QueryBackend, shown: Tail) -> tuple[Engine, Tls | None]:
-        """Serve the query API; return what answers it, and its certificate."""
+    async def ask(
+        self, store: QueryBackend, shown: Tail, bus: Bus | None
+    ) -> tuple[Engine, Tls | None]:
+        """
+        Serve the query API; return what answers it, and its certificate.
+
+        Without a bus it does not know what is in flight.
+        """
         config = self._config.query
         engine = Engine(await self._cached(store), config.limits)
         meters = TailMeters(self._registry)
         hub = await self._up.enter_async_context(
             Hub(shown, meet, tail.records, config.tail, meters)
         )
-        routes = http.routes(engine, self._keyring) + tail.routes(engine, hub, self._keyring)
+        routes = [
+            *http.routes(engine, self._keyring),
+            *tail.routes(engine, hub, self._keyring),
+            *ledger.routes(engine, bus, self._keyring),
+        ]
         tls = await self._tls("query.tls", config.tls)
         url = await self._web("query.listen", config.listen, routes, tls)
         self._up.callback(hub.stop)  # before the listener waits for those that are under way
-        self.lines.append(f"look   {url}/v1/logs  /v1/traces  /v1/metrics  /v1/tail")
+        self.lines.append(f"look   {url}/v1/logs  /v1/traces  /v1/metrics  /v1/tail  /v1/ledger")
         return engine, tls
 
     async def trace(self, engine: Engine, tls: Tls | None, door: Door | None) -> None:

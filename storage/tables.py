@@ -98,10 +98,9 @@ def record_tables(batch: Batch, epoch: int, partition: int, keep: Keep) -> Table
     for table, types in POINT_TABLES.items():
         of_type = pc.is_in(batch.rows["metric_type"], pa.array(types, pa.uint8()))
         if pc.any(of_type).as_py():
-            columns = [*derived, *_POINT_SHARED, *_POINT_OWN[table]]
-            chosen = rows.filter(of_type)
-            whole = _numbers(chosen) if table == "number_points" else chosen
-            tables[table] = whole.select(columns)
+            columns = (*derived, *_POINT_SHARED, *_POINT_OWN[table])
+            chosen = rows.select([one for one in columns if one != "value_type"]).filter(of_type)
+            tables[table] = _numbers(chosen) if table == "number_points" else chosen
     return tables
 
 
@@ -149,6 +148,19 @@ def expires_day(time: pa.ChunkedArray[Any], keep_for_s: pa.ChunkedArray[Any]) ->
     seconds = time.to_numpy() // 10**9 + keep_for_s.to_numpy()
     days = np.minimum(seconds // 86_400 + 1, _DAY_MAX)
     return cast("pa.Array[Any]", pa.array(days.astype(np.uint16)))
+
+
+def expiring(rows: pa.Table) -> pa.Table:
+    """
+    Return how many rows expire when: `tenant`, `hour`, `records`.
+
+    The hour, since 1970, is the first full one at which the retention of these rows is over. There
+    are few: records are of about now, and the router does not believe times that are far from it.
+    """
+    seconds = rows["time"].to_numpy() // 10**9 + rows["keep_for_s"].to_numpy()
+    hours = pa.array((-(-seconds.astype(np.int64) // 3600)).astype(np.uint32))
+    counted = pa.table({"tenant": rows["tenant"], "hour": hours}).group_by(["tenant", "hour"])
+    return counted.aggregate([([], "count_all")]).rename_columns(["tenant", "hour", "records"])
 
 
 def _kept(batch: Batch, service: pa.Array[Any], keep: Keep) -> pa.Array[Any]:

@@ -115,7 +115,7 @@ class Exports:
     async def _take(self, signal: Signal, context: Context) -> Outcome:
         credentials.check_version(self._tls, context)
         tenant = self._door.tenant(server.metadata(context))
-        with self._door.room() as room:
+        with self._door.room(tenant) as room:
             try:
                 payload = await server.message(context, self._config.read_timeout_s)
             except TimeoutError as error:
@@ -128,6 +128,7 @@ class Exports:
                 payload = body.finish()
             else:
                 room.take(len(payload))
+            room.weigh(len(payload))
             return await self._door.admit(signal, tenant, payload, room)
 
     async def _refuse(

@@ -10,6 +10,7 @@ from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-unty
 from grpc import StatusCode
 
 from pipeline.errors import (
+    RETRY_S_MAX,
     AuraError,
     Forbidden,
     Overloaded,
@@ -18,9 +19,6 @@ from pipeline.errors import (
     Unauthenticated,
     Unavailable,
 )
-
-RETRY_S_MAX: Final = 30
-"""A longer hint makes a Collector drop the batch at once when it passes its own budget."""
 
 MESSAGE_MAX: Final = 500
 """Characters of a message: gRPC sends it percent-encoded in a trailer, which has 8 KiB."""

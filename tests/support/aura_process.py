@@ -49,6 +49,9 @@ def free_port() -> int:
 class Aura:
     """One data folder, and at most one Aura that runs in it; ports stay the same."""
 
+    module = "aura"
+    """What is run: the program, or one that puts something in the place of a part of it."""
+
     trusted: ssl.SSLContext | None = None
     """With it Aura is asked over TLS."""
 
@@ -76,7 +79,7 @@ class Aura:
         environment |= self.settings | settings
         with (self.folder / "stderr.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "aura", "up", *arguments],
+                [sys.executable, "-m", self.module, "up", *arguments],
                 cwd=self.folder,
                 env=environment,
                 stdout=subprocess.DEVNULL,

@@ -15,16 +15,20 @@ from pipeline.plan import (
     Column,
     Compare,
     Head,
+    Ledger,
     Level,
     Not,
     Operator,
     Or,
+    Positions,
+    Reached,
     Records,
     Trace,
     Traces,
 )
 from pipeline.signal import Signal
 from storage.compile import clickhouse as compiled
+from storage.compile import ledger
 from storage.compile.changes import changes
 
 FOLDER = Path(__file__).parent
@@ -90,6 +94,10 @@ STATEMENTS = {
     ),
     "traces_matching": compiled.matching(Traces("acme", DAY, 2 * DAY, SLOW, 20)),
     "traces_summaries": compiled.summaries("acme", ["00" * 16, "FF" * 16]),
+    "ledger": ledger.ledger(
+        Ledger("acme", DAY, 2 * DAY, DAY, 3 * DAY, (Reached(Signal.LOGS, 0, 2, 9),))
+    ),
+    "ledger_positions": ledger.positions(Positions(1)),
     "changes": changes(Changes(Signal.METRICS, "acme", DAY, 2 * DAY, HEADS, 1)),
     "trace": compiled.trace(Trace("acme", bytes(range(16)), 1000)),
 }
