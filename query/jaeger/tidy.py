@@ -1,6 +1,7 @@
 """Spans of old clients and of any order, put into the form in which they are shown."""
 
 import ipaddress
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -43,11 +44,12 @@ def own_ids(rows: pa.Table) -> pa.Table:
         return rows
     new_ids, new_parents = ids.copy(), parents.copy()
     renamed: dict[int, np.uint64] = {}
-    for at in np.flatnonzero(shared).tolist():
-        taken = set(ids[traces == traces[at]].tolist())
-        fresh = _next(int(ids[at]), taken)
-        renamed[int(own[at])] = new_ids[at] = np.uint64(fresh)
-        new_parents[at] = ids[at]
+    for trace in np.unique(traces[shared]).tolist():
+        of = traces == trace
+        free = _free(set(ids[of].tolist()))
+        for at in np.flatnonzero(of & shared).tolist():
+            renamed[int(own[at])] = new_ids[at] = np.uint64(next(free))
+            new_parents[at] = ids[at]
     below = np.isin(above, list(renamed)) & ~clients & ~shared
     new_parents[below] = [renamed[int(one)] for one in above[below].tolist()]
     return _with(_with(rows, "span_id", _ids(new_ids)), "parent_span_id", _ids(new_parents))
@@ -101,13 +103,13 @@ def library(rows: pa.Table) -> pa.Table:
     return _with(rows, "resource", pa.array(resources, pa.utf8()))
 
 
-def _next(span_id: int, taken: set[int]) -> int:
-    """Return an ID that no span of the trace has, the same each time."""
-    found = span_id
-    while found in taken or not found:
+def _free(taken: set[int]) -> Iterator[int]:
+    """Yield IDs that no span of a trace has, the same each time."""
+    found = max(taken)
+    while True:
         found = (found + 1) % 2**64
-    taken.add(found)
-    return found
+        if found and found not in taken:
+            yield found
 
 
 def _events(events: Column) -> Column:

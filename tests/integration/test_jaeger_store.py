@@ -26,12 +26,12 @@ AROUND = {
 
 def request(now: int) -> Sent:
     sent = Sent()
-    sent.span("shop", "buy", trace=TRACE, id=1, at=now, lasts=9 * MS, kind=2, tags={"n": 200})
+    sent.span("shop", "buy", trace=TRACE, span=1, at=now, lasts=9 * MS, kind=2, tags={"n": 200})
     sent.span(
         "bank",
         "pay",
         trace=TRACE,
-        id=2,
+        span=2,
         parent=1,
         at=now + MS,
         lasts=3 * MS,
@@ -56,7 +56,8 @@ def test_case_31_a_jaeger_writes_and_reads_through_aura(tmp_path):
     with Aura(tmp_path) as aura, JaegerProcess(program, tmp_path, aura) as jaeger:
         jaeger.send(request(now).request.SerializeToString())
         aura_port = aura.ports["query.jaeger.listen"]
-        poll(lambda: fetched(aura_port, "/api/services")["total"] == 2, 20, "it is stored")
+        asked = around | {"service": "bank"}
+        poll(lambda: fetched(aura_port, "/api/traces", **asked)["data"], 20, "it is stored")
 
         def both(path, **parameters):
             theirs, ours = jaeger.get(path, **parameters), fetched(aura_port, path, **parameters)

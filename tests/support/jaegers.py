@@ -66,7 +66,7 @@ class Sent:
         name: str = "op",
         *,
         trace: int | bytes,
-        id: int | None = None,
+        span: int | None = None,
         parent: int = 0,
         at: int = NOW,
         lasts: int = 5 * MS,
@@ -88,23 +88,61 @@ class Sent:
         inner = around.scope_spans.add()
         inner.scope.name, inner.scope.version = scope
         attributes(inner.scope.attributes, scope_attributes or {})
-        span = inner.spans.add(
+        made = inner.spans.add(
             trace_id=trace if isinstance(trace, bytes) else trace.to_bytes(16, "big"),
-            span_id=(id if id is not None else next(_ids)).to_bytes(8, "big"),
+            span_id=(next(_ids) if span is None else span).to_bytes(8, "big"),
             parent_span_id=parent.to_bytes(8, "big") if parent else b"",
             name=name,
             start_time_unix_nano=at,
             end_time_unix_nano=at + lasts,
             **fields,
         )
-        attributes(span.attributes, tags or {})
+        attributes(made.attributes, tags or {})
         for event, said in events:
-            attributes(span.events.add(name=event, time_unix_nano=at + MS).attributes, said)
+            attributes(made.events.add(name=event, time_unix_nano=at + MS).attributes, said)
         for of, to, said in links:
-            link = span.links.add(trace_id=of.to_bytes(16, "big"), span_id=to.to_bytes(8, "big"))
+            link = made.links.add(trace_id=of.to_bytes(16, "big"), span_id=to.to_bytes(8, "big"))
             attributes(link.attributes, said)
-        span.status.code, span.status.message = status, message
-        return span
+        made.status.code, made.status.message = status, message
+        return made
+
+
+def golden_sent() -> Sent:
+    """Return a trace of two services that has everything that Jaeger shows."""
+    sent = Sent()
+    at = 1_700_000_000_000_001_000
+    sent.span(
+        "web",
+        "GET /",
+        trace=0x11 << 64 | 0x22,
+        span=0xA1,
+        at=at,
+        lasts=20 * MS,
+        kind=2,
+        flags=0x101,
+        resource={"host.name": "h1", "host.cpus": 4},
+        scope=("telemetrygen", "1.2"),
+        scope_attributes={"left": "out"},
+        tags={"peer.service": "api", "net.peer.ip": "1.2.3.4", "big": 2**53, "list": [1, "x"]},
+        events=(("later", {"n": 1}), ("exception", {"event": "own", "b": b"\x00"})),
+        status=2,
+        message='went "wrong"',
+        trace_state="a=b",
+    )
+    sent.span(
+        "api",
+        "SELECT",
+        trace=0x11 << 64 | 0x22,
+        span=0xB2,
+        parent=0xA1,
+        at=at + MS,
+        lasts=2 * MS,
+        kind=3,
+        tags={"@jaeger@warnings": ["mind", "this"], "ok": True, "share": 0.25},
+        links=((0x11 << 64 | 0x22, 0xA1, {}), (0x99, 0xC3, {"opentracing.ref_type": "child_of"})),
+        status=1,
+    )
+    return sent
 
 
 class Jaeger:

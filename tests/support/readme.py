@@ -28,7 +28,7 @@ class Block:
     def at(self, ports: dict[str, int]) -> str:
         """Return the text with the ports that a test uses in place of the usual ones."""
         return re.sub(
-            r"localhost:(4317|4318|8080|8081)",
+            r"localhost:(4317|4318|8080|8081|16686)",
             lambda match: f"127.0.0.1:{ports[_PORTS[match[1]]]}",
             self.text,
         )

@@ -214,7 +214,7 @@ async def test_case_16_parents_links_and_events_are_references_and_logs():
     sent.span(
         "shop",
         trace=1,
-        id=3,
+        span=3,
         parent=2,
         at=NOW + 123_456_789,
         lasts=987_654_321,
@@ -240,7 +240,7 @@ async def test_case_16_parents_links_and_events_are_references_and_logs():
 
 async def test_case_17_raw_traces_have_what_was_sent_twice():
     sent = Sent()
-    sent.span("shop", trace=1, id=5, tags={"b": 1, "a": 2})
+    sent.span("shop", trace=1, span=5, tags={"b": 1, "a": 2})
     async with jaeger() as asking:
         await asking.send(sent, sent)
         (told,) = await asking.all(V2, "GetTrace", trace_id=id_of(1))
@@ -266,9 +266,9 @@ async def test_case_18_there_is_no_archive():
 
 async def test_case_19_calls_are_counted():
     sent = Sent()
-    sent.span("shop", trace=1, id=1)
-    sent.span("bank", trace=1, id=2, parent=1)
-    sent.span("bank", trace=1, id=3, parent=1)
+    sent.span("shop", trace=1, span=1)
+    sent.span("bank", trace=1, span=2, parent=1)
+    sent.span("bank", trace=1, span=3, parent=1)
     window = {"start_time": at(NOW - MS), "end_time": at(NOW)}
     async with jaeger() as asking:
         await asking.send(sent)

@@ -77,10 +77,10 @@ async def test_case_23_a_search_needs_both_its_times_and_finds_a_hundred(method)
 
 async def test_case_24_summaries_count_the_whole_trace():
     sent, rootless = Sent(), Sent()
-    sent.span("shop", "buy", trace=0xA1, id=1, lasts=9 * MS)
-    sent.span("bank", "pay", trace=0xA1, id=2, parent=1, status=2)
-    sent.span("bank", "pay", trace=0xA1, id=3, parent=77, at=NOW + MS)
-    rootless.span("lost", trace=0xA2, id=4, parent=5, at=NOW - MS)
+    sent.span("shop", "buy", trace=0xA1, span=1, lasts=9 * MS)
+    sent.span("bank", "pay", trace=0xA1, span=2, parent=1, status=2)
+    sent.span("bank", "pay", trace=0xA1, span=3, parent=77, at=NOW + MS)
+    rootless.span("lost", trace=0xA2, span=4, parent=5, at=NOW - MS)
     async with jaeger() as asking:
         await asking.send(sent, rootless)
         (told,) = await asking.all(V3, "FindTraceSummaries", query=ALWAYS)
@@ -97,8 +97,8 @@ async def test_case_24_summaries_count_the_whole_trace():
 
 async def test_case_25_calls_need_a_time_that_ends_after_it_begins():
     sent = Sent()
-    sent.span("shop", trace=1, id=1)
-    sent.span("bank", trace=1, id=2, parent=1)
+    sent.span("shop", trace=1, span=1)
+    sent.span("bank", trace=1, span=2, parent=1)
     first, last = {"start_time": at(NOW - 1)}, {"end_time": at(NOW)}
     async with jaeger() as asking:
         await asking.send(sent)

@@ -56,7 +56,7 @@ async def test_case_32_known_traces_come_in_the_order_in_which_they_are_asked_fo
 
 async def test_case_32_a_store_gives_what_was_sent_unadjusted():
     sent = Sent()
-    sent.span("shop", trace=1, id=5, tags={"b": 1, "a": 2})
+    sent.span("shop", trace=1, span=5, tags={"b": 1, "a": 2})
     async with jaeger() as asking:
         await asking.send(sent, sent)
         (told,) = await asking.all(TRACES, "GetTraces", query=asked(1))
@@ -164,8 +164,8 @@ async def test_case_38_without_a_door_writes_say_where_to_go():
 
 async def test_services_operations_and_calls_are_those_of_the_other_apis():
     sent = Sent()
-    sent.span("shop", "buy", trace=1, id=1, kind=2)
-    sent.span("bank", "pay", trace=1, id=2, parent=1)
+    sent.span("shop", "buy", trace=1, span=1, kind=2)
+    sent.span("bank", "pay", trace=1, span=2, parent=1)
     async with jaeger() as asking:
         await asking.send(sent)
         assert list((await asking.one(TRACES, "GetServices")).services) == ["bank", "shop"]
