@@ -50,3 +50,11 @@ class JaegerConfig(BaseModel):
         if not given.startswith("/") or given.endswith("/") or set(given) & set("{}?#% "):
             raise ValueError(f"a path that starts with / and does not end with it, not {given!r}")
         return given
+
+    @property
+    def cut(self) -> str:
+        """What is said of a trace of which there is more."""
+        return (
+            f"only the first {self.trace_spans_max} spans of this trace are shown "
+            "(query.jaeger.trace_spans_max)"
+        )

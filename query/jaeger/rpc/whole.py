@@ -7,6 +7,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from query.jaeger import arrays
 from query.jaeger.adjust import Adjusted, adjust
 from query.jaeger.model import model
 from query.jaeger.reader import Found, Reader
@@ -59,7 +60,14 @@ class Whole:
                         yield message
 
     def _adjusted(self, rows: pa.Table, *, raw: bool) -> Adjusted:
-        return Adjusted(rows) if raw else adjust(rows, self._reader.config)
+        config = self._reader.config
+        whole = arrays.runs(rows)
+        rows = arrays.first(rows, config.trace_spans_max)
+        told = Adjusted(rows) if raw else adjust(rows, config)
+        for (_, size), (at, _) in zip(whole, arrays.runs(told.rows), strict=True):
+            if size > config.trace_spans_max:
+                told.warnings.setdefault(at, []).append(config.cut)
+        return told
 
 
 def _some(messages: Iterator[bytes]) -> list[bytes]:

@@ -279,3 +279,21 @@ async def test_case_19_calls_are_counted():
             assert (await asking.wrong(V2, "GetDependencies", some))[0] is INVALID
         late = {"start_time": at(NOW), "end_time": at(NOW - MS)}
         assert not (await asking.one(V2, "GetDependencies", **late)).dependencies
+
+
+@pytest.mark.parametrize("raw", [False, True])
+async def test_a_trace_of_too_many_spans_is_cut_and_says_so(raw):
+    first, second = Sent(), Sent()
+    for number in range(5):
+        first.span("shop", f"op{number}", trace=1, at=NOW + number)
+    second.span("shop", trace=2, at=NOW - MS)
+    async with jaeger(trace_spans_max=3) as asking:
+        await asking.send(first, second)
+        chunks = await asking.all(V2, "FindTraces", query=ALWAYS | {"raw_traces": raw})
+    assert [[one.operation_name for one in spans(chunk)] for chunk in chunks] == [
+        ["op0", "op1", "op2"],
+        ["op"],
+    ]
+    said = [list(one.warnings) for chunk in chunks for one in chunk.spans]
+    assert [len(one) for one in said] == [1, 0, 0, 0]
+    assert "only the first 3 spans" in said[0][0]
