@@ -29,8 +29,10 @@ _TAKE_S: Final = 30.0
 
 Once: TypeAlias = Callable[[Any, str], Awaitable[Message]]
 """Answers a request of a tenant."""
-Many: TypeAlias = Callable[[Any, str], AsyncGenerator[bytes, None]]
-"""Answers with messages, serialized, of which the next is made when there is room for it."""
+Stream: TypeAlias = AsyncGenerator[bytes, None]
+"""Messages, serialized, of which the next is made when there is room for it."""
+Many: TypeAlias = Callable[[Any, str], Awaitable[Stream]]
+"""Answers a request of a tenant with a stream."""
 
 log = structlog.get_logger()
 
@@ -69,7 +71,7 @@ class Calls:
             async with self._open(context) as tenant:
                 request = await _request(method, context)
                 # Closed as soon as the call is cancelled: so the query ends in the engine.
-                async with aclosing(answer(request, tenant)) as messages:
+                async with aclosing(await answer(request, tenant)) as messages:
                     async for message in messages:
                         await _send(message, context)
 

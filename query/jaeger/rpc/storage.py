@@ -1,7 +1,5 @@
 """`jaeger.storage.v2`: what Jaeger itself asks when Aura is its store."""
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Any, Final
 
 from google.protobuf.message import Message
@@ -9,7 +7,7 @@ from google.protobuf.message import Message
 from pipeline.errors import Rejected
 from query.jaeger.reader import Reader
 from query.jaeger.rpc import asked, idl, told
-from query.jaeger.rpc.call import Many, Once
+from query.jaeger.rpc.call import Many, Once, Stream
 from query.jaeger.rpc.times import parts
 from query.jaeger.rpc.whole import Whole
 from query.jaeger.search import Query
@@ -36,8 +34,8 @@ class TraceReader:
             "FindTraceSummaries": self.summaries,
         }
 
-    async def traces(self, request: Any, tenant: str) -> AsyncGenerator[bytes, None]:
-        """Yield those of the traces that are there; their times are hints."""
+    async def traces(self, request: Any, tenant: str) -> Stream:
+        """Return those of the traces that are there; their times are hints."""
         most = self._reader.config.traces_max
         if len(request.query) > most:
             raise Rejected(
@@ -48,16 +46,12 @@ class TraceReader:
             if len(one.trace_id) != asked.ID_BYTES:
                 raise Rejected(f"trace_id has {asked.ID_BYTES} bytes, not {len(one.trace_id)}")
         found = await self._reader.known(tenant, [one.trace_id for one in request.query])
-        async with aclosing(self._whole.otlp(tenant, found, raw=True)) as messages:
-            async for message in messages:
-                yield message
+        return self._whole.otlp(tenant, found, raw=True)
 
-    async def find(self, request: Any, tenant: str) -> AsyncGenerator[bytes, None]:
-        """Yield the traces that a search finds."""
+    async def find(self, request: Any, tenant: str) -> Stream:
+        """Return the traces that a search finds."""
         found = await self._reader.find(tenant, _query(request))
-        async with aclosing(self._whole.otlp(tenant, found, raw=True)) as messages:
-            async for message in messages:
-                yield message
+        return self._whole.otlp(tenant, found, raw=True)
 
     async def ids(self, request: Any, tenant: str) -> Message:
         """Return the IDs of the traces that a search finds, and when they were."""
@@ -69,11 +63,10 @@ class TraceReader:
         made: Message = idl.message(f"{idl.STORAGE_V2}.FindTraceIDsResponse")(trace_ids=traces)
         return made
 
-    async def summaries(self, request: Any, tenant: str) -> AsyncGenerator[bytes, None]:
-        """Yield summaries of the traces that a search finds."""
+    async def summaries(self, request: Any, tenant: str) -> Stream:
+        """Return summaries of the traces that a search finds."""
         found = await self._reader.find(tenant, _query(request))
-        for one in told.summaries(idl.STORAGE_V2, await self._reader.summaries(tenant, found)):
-            yield one
+        return told.summaries(idl.STORAGE_V2, await self._reader.summaries(tenant, found))
 
     async def services(self, _: Any, tenant: str) -> Message:
         """Return the names of the services."""

@@ -1,6 +1,6 @@
 """Answers that API v3 and the storage API tell alike, in messages of their own packages."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Final
 
 from google.protobuf.message import Message
@@ -30,7 +30,7 @@ def dependencies(name: str, calls: Sequence[Call]) -> Message:
     return _made(name, dependencies=rows)
 
 
-def summaries(package: str, found: Sequence[Summary]) -> Iterator[bytes]:
+async def summaries(package: str, found: Sequence[Summary]) -> AsyncGenerator[bytes, None]:
     """Yield messages FindTraceSummariesResponse."""
     for start in range(0, len(found), SUMMARIES):
         some = [_summary(package, one) for one in found[start : start + SUMMARIES]]

@@ -1,7 +1,5 @@
 """`jaeger.api_v2.QueryService`: spans in Jaeger's own model."""
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Any, Final
 
 from google.protobuf.message import Message
@@ -9,7 +7,7 @@ from google.protobuf.message import Message
 from pipeline.errors import Rejected
 from query.jaeger.reader import Reader
 from query.jaeger.rpc import asked, idl
-from query.jaeger.rpc.call import Many, Once, Unserved
+from query.jaeger.rpc.call import Many, Once, Stream, Unserved
 from query.jaeger.rpc.times import time_ns
 from query.jaeger.rpc.whole import Whole
 
@@ -30,26 +28,22 @@ class QueryV2:
         }
         self.many: dict[str, Many] = {"GetTrace": self.trace, "FindTraces": self.find}
 
-    async def trace(self, request: Any, tenant: str) -> AsyncGenerator[bytes, None]:
-        """Yield the spans of a trace; its times are hints that nothing here needs."""
+    async def trace(self, request: Any, tenant: str) -> Stream:
+        """Return the spans of a trace; its times are hints that nothing here needs."""
         trace_id = asked.old_id(request.trace_id)
         with asked.failing("failed to fetch spans from the backend"):
             found = await self._reader.known(tenant, [trace_id])
         if not found:
             raise asked.not_found()
-        async with aclosing(self._whole.spans(tenant, found, raw=request.raw_traces)) as chunks:
-            async for chunk in chunks:
-                yield chunk
+        return self._whole.spans(tenant, found, raw=request.raw_traces)
 
-    async def find(self, request: Any, tenant: str) -> AsyncGenerator[bytes, None]:
-        """Yield the spans of the traces that a search finds."""
+    async def find(self, request: Any, tenant: str) -> Stream:
+        """Return the spans of the traces that a search finds."""
         wanted = asked.parameters(request)
         query = asked.query(wanted, asked.texts(wanted.tags))
         with asked.failing("failed when searching for traces"):
             found = await self._reader.find(tenant, query)
-        async with aclosing(self._whole.spans(tenant, found, raw=wanted.raw_traces)) as chunks:
-            async for chunk in chunks:
-                yield chunk
+        return self._whole.spans(tenant, found, raw=wanted.raw_traces)
 
     async def archive(self, request: Any, tenant: str) -> Message:
         """Refuse, in the words of a Jaeger without an archive."""

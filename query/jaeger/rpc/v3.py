@@ -1,7 +1,5 @@
 """`jaeger.api_v3.QueryService`: traces in OTLP's form."""
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Any, Final
 
 from google.protobuf.message import Message
@@ -9,7 +7,7 @@ from google.protobuf.message import Message
 from pipeline.errors import Rejected
 from query.jaeger.reader import Reader
 from query.jaeger.rpc import asked, idl, told
-from query.jaeger.rpc.call import Many, Once
+from query.jaeger.rpc.call import Many, Once, Stream
 from query.jaeger.rpc.times import time_ns
 from query.jaeger.rpc.whole import Whole
 from query.jaeger.search import Query
@@ -34,30 +32,25 @@ class QueryV3:
             "FindTraceSummaries": self.summaries,
         }
 
-    async def trace(self, request: Any, tenant: str) -> AsyncGenerator[bytes, None]:
-        """Yield a trace; its times are hints that nothing here needs."""
+    async def trace(self, request: Any, tenant: str) -> Stream:
+        """Return a trace; its times are hints that nothing here needs."""
         trace_id = asked.hex_id(request.trace_id)
         found = await self._reader.known(tenant, [trace_id])
         if not found:
             raise asked.not_found()
-        async with aclosing(self._whole.otlp(tenant, found, raw=request.raw_traces)) as parts:
-            async for part in parts:
-                yield part
+        return self._whole.otlp(tenant, found, raw=request.raw_traces)
 
-    async def find(self, request: Any, tenant: str) -> AsyncGenerator[bytes, None]:
-        """Yield the traces that a search finds."""
+    async def find(self, request: Any, tenant: str) -> Stream:
+        """Return the traces that a search finds."""
         query = _query(request)
         found = await self._reader.find(tenant, query)
         raw = request.query.raw_traces
-        async with aclosing(self._whole.otlp(tenant, found, raw=raw)) as parts:
-            async for part in parts:
-                yield part
+        return self._whole.otlp(tenant, found, raw=raw)
 
-    async def summaries(self, request: Any, tenant: str) -> AsyncGenerator[bytes, None]:
-        """Yield summaries of the traces that a search finds."""
+    async def summaries(self, request: Any, tenant: str) -> Stream:
+        """Return summaries of the traces that a search finds."""
         found = await self._reader.find(tenant, _query(request))
-        for one in told.summaries(idl.API_V3, await self._reader.summaries(tenant, found)):
-            yield one
+        return told.summaries(idl.API_V3, await self._reader.summaries(tenant, found))
 
     async def services(self, _: Any, tenant: str) -> Message:
         """Return the names of the services."""

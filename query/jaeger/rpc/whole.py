@@ -20,7 +20,8 @@ _MESSAGES: Final = 50
 _BYTES: Final = 1024 * 1024
 """Bytes after which no more are made before those are taken."""
 
-Write = Callable[[Adjusted], Iterator[bytes]]
+Write = Callable[[pa.Table], Iterator[bytes]]
+"""Writes whole traces as they were stored."""
 
 
 class Whole:
@@ -29,32 +30,32 @@ class Whole:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    async def spans(
+    def spans(
         self, tenant: str, found: Sequence[Found], *, raw: bool
     ) -> AsyncGenerator[bytes, None]:
         """Yield traces as messages of API v2."""
         chunks = Chunks()
-        write: Write = lambda told: chunks.of(model(told.rows, told.warnings))  # noqa: E731
-        async with aclosing(self._written(tenant, found, write, raw=raw)) as messages:
-            async for message in messages:
-                yield message
 
-    async def otlp(
+        def write(rows: pa.Table) -> Iterator[bytes]:
+            told = self._adjusted(rows, raw=raw)
+            return chunks.of(model(told.rows, told.warnings))
+
+        return self._written(tenant, found, write)
+
+    def otlp(
         self, tenant: str, found: Sequence[Found], *, raw: bool
     ) -> AsyncGenerator[bytes, None]:
         """Yield traces as messages TracesData."""
-        write: Write = lambda told: traces.parts(told.rows)  # noqa: E731
-        async with aclosing(self._written(tenant, found, write, raw=raw)) as messages:
-            async for message in messages:
-                yield message
+        return self._written(
+            tenant, found, lambda rows: traces.parts(self._adjusted(rows, raw=raw).rows)
+        )
 
     async def _written(
-        self, tenant: str, found: Sequence[Found], write: Write, *, raw: bool
+        self, tenant: str, found: Sequence[Found], write: Write
     ) -> AsyncGenerator[bytes, None]:
         async with aclosing(self._reader.traces(tenant, found)) as tables:
             async for rows in tables:
-                told = await asyncio.to_thread(self._adjusted, rows, raw=raw)
-                messages = write(told)
+                messages = await asyncio.to_thread(write, rows)
                 while some := await asyncio.to_thread(_some, messages):
                     for message in some:
                         yield message
