@@ -16,7 +16,7 @@ run: $(READY) ## everything in one process: embedded NATS and chdb
 test: $(READY) ## every test that has what it needs on this machine
 	$(BIN)/pytest -n 2 --dist loadfile
 
-peers: $(addprefix $(PEERS)/,go collector javascript java rust jaeger-idl) ## what the tests send with
+peers: $(addprefix $(PEERS)/,go collector javascript java rust jaeger-idl browser) ## what the tests send with
 
 jaeger: $(PEERS)/jaeger ## Jaeger itself, for the tests that have it store in Aura: minutes of CPU
 
@@ -91,6 +91,11 @@ $(PEERS)/jaeger: $(CLIENTS)/jaeger/go.mod $(CLIENTS)/jaeger/go.sum
 	cd $(CLIENTS)/jaeger && go build -ldflags '-s -w' -o $(CURDIR)/$@ github.com/jaegertracing/jaeger/cmd/jaeger
 
 $(PEERS)/javascript: $(addprefix $(CLIENTS)/javascript/,client.js package.json package-lock.json .npmrc)
+	mkdir -p $@ && cp $^ $@
+	cd $@ && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
+
+$(PEERS)/browser: $(addprefix $(CLIENTS)/browser/,jaeger.js package.json package-lock.json .npmrc)
 	mkdir -p $@ && cp $^ $@
 	cd $@ && npm ci --ignore-scripts --no-audit --no-fund
 	touch $@

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -52,23 +52,26 @@ def in_v3(config: JaegerConfig, *, raw: bool) -> Write:
     return write
 
 
-async def pieces(tables: AsyncIterator[pa.Table], write: Write) -> AsyncIterator[bytes]:
+async def pieces(
+    tables: AsyncGenerator[pa.Table, None], write: Write
+) -> AsyncGenerator[bytes, None]:
     """Yield the JSON of traces, each piece with the commas between its elements."""
-    async for rows in tables:
-        if rows.num_rows:
-            written = await asyncio.to_thread(write, rows)
-            yield b",".join(written)
+    async with aclosing(tables):
+        async for rows in tables:
+            if rows.num_rows:
+                written = await asyncio.to_thread(write, rows)
+                yield b",".join(written)
 
 
 async def stream(
-    request: web.Request, head: bytes, elements: AsyncIterator[bytes], tail: bytes
+    request: web.Request, head: bytes, elements: AsyncGenerator[bytes, None], tail: bytes
 ) -> web.StreamResponse:
     """
     Answer the elements between a head and a tail, each as it comes.
 
     What goes wrong before the first has a status of its own; later only breaking off tells it.
     """
-    async with aclosing(elements):  # type: ignore[type-var] # generators, all of them
+    async with aclosing(elements):
         first = await anext(elements, b"")
         response = web.StreamResponse(headers={"Content-Type": f"{_JSON}; charset=utf-8"})
         await response.prepare(request)

@@ -1,7 +1,8 @@
 """The handlers of v1, the JSON API that Jaeger's UI has always asked."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Any, Final
 
 import pyarrow as pa
@@ -141,19 +142,20 @@ class ApiV1:
         return respond(await asyncio.to_thread(write))
 
     async def _whole(
-        self, pieces: AsyncIterator[bytes], head: bytes, tail: bytes
+        self, pieces: AsyncGenerator[bytes, None], head: bytes, tail: bytes
     ) -> web.StreamResponse:
         """Answer all pieces at once, indented."""
         most = self._reader.engine.limits.answer_bytes_max
         texts, size = [], 0
-        async for piece in pieces:
-            texts.append(piece)
-            size += len(piece)
-            if size > most:
-                raise Rejected(
-                    f"more than {most} bytes are not indented (query.limits.answer_bytes_max): "
-                    "lower the limit, or leave prettyPrint out"
-                )
+        async with aclosing(pieces):
+            async for piece in pieces:
+                texts.append(piece)
+                size += len(piece)
+                if size > most:
+                    raise Rejected(
+                        f"more than {most} bytes are not indented "
+                        "(query.limits.answer_bytes_max): lower the limit, or leave prettyPrint out"
+                    )
         text = head + b",".join(texts) + tail
         return await asyncio.to_thread(answers.indented, text)
 

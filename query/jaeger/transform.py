@@ -1,5 +1,7 @@
 """OTLP/JSON to spans that were never stored."""
 
+from typing import Final
+
 import numpy as np
 import pyarrow as pa
 
@@ -9,7 +11,7 @@ from pipeline.signal import Signal
 from pipeline.window import TimeWindow
 from query.jaeger import arrays
 
-_WHOLE: int = 2**31 - 1
+_WHOLE: Final = 2**31 - 1
 """A request is not to be cut: no part of it is larger."""
 
 

@@ -28,13 +28,19 @@ def traces(model: Model, warnings: Sequence[Sequence[str]] = ()) -> list[bytes]:
     names, maps = _numbered(process, runs)
     spans = _spans(model.spans, names)
     starts = pa.array([at for at, _ in runs] + [len(spans)], pa.int32())
-    joined = array(pa.ListArray.from_arrays(starts, spans)).to_pylist()
+    joined = array(pa.ListArray.from_arrays(starts, spans))
     ids = trace_ids(arrays.one(model.spans["trace_id"]).take(starts.slice(0, len(runs))))
     texts = [_process(one) for one in model.processes]
     said = list(warnings) or [()] * len(runs)
     return [
-        f'{{"traceID":"{trace_id}","spans":{whole},"processes":{{{_processes(named, texts)}}},'
-        f'"warnings":{_strings(more)}}}'.encode()
+        b"".join(
+            (
+                f'{{"traceID":"{trace_id}","spans":'.encode(),
+                whole.as_buffer(),  # megabytes, perhaps: no string of them in between
+                f',"processes":{{{_processes(named, texts)}}},'.encode(),
+                f'"warnings":{_strings(more)}}}'.encode(),
+            )
+        )
         for trace_id, whole, named, more in zip(ids.to_pylist(), joined, maps, said, strict=True)
     ]
 

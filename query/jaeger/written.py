@@ -8,10 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import value
+from query.api.render import SAFE_INTEGER
 from query.jaeger.arrays import Column, Numbers, numbers
-
-SAFE_INTEGER: Final = 2**53 - 1
-"""The largest integer that a double holds with all its neighbours; Jaeger's UI reads doubles."""
 
 _SAFE_DIGITS: Final = 15
 _CONTROL: Final = r"[\x00-\x1f]"
