@@ -47,6 +47,7 @@ def request(now: int) -> Sent:
     return sent
 
 
+@pytest.mark.optional
 def test_case_31_a_jaeger_writes_and_reads_through_aura(tmp_path):
     program = peers.PEERS / "jaeger"
     if not program.exists():
@@ -133,5 +134,6 @@ def summaries(channel):
     return [one for told in find(method.request(query=ALWAYS)) for one in told.summaries]
 
 
+@pytest.mark.optional
 def test_case_39_jaegers_own_suite_runs_against_aura():
     pytest.skip("Jaeger's suite empties its storage between cases, which Aura offers nobody")
