@@ -4,11 +4,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-PROTO := proto/aura/v1/storage.proto
+PROTO := $(shell find proto -name *.proto)
 CLIENTS := tests/clients
 PEERS := build/peers
 
-.PHONY: run test peers check lint types arch wheel bench bench-codec bench-memory bench-metrics faults fuzz fuzz-api fuzz-native golden sim proto pin clean
+.PHONY: run test peers jaeger check lint types arch wheel bench bench-codec bench-memory bench-metrics bench-query faults fuzz fuzz-api fuzz-native golden sim proto pin clean
 
 run: $(READY) ## everything in one process: embedded NATS and chdb
 	$(BIN)/aura up
@@ -16,7 +16,9 @@ run: $(READY) ## everything in one process: embedded NATS and chdb
 test: $(READY) ## every test that has what it needs on this machine
 	$(BIN)/pytest -n 2 --dist loadfile
 
-peers: $(addprefix $(PEERS)/,go collector javascript java rust browser timescaledb) ## what the tests send with, and a TimescaleDB
+peers: $(addprefix $(PEERS)/,go collector javascript java rust jaeger-idl browser timescaledb) ## what the tests send with, and a TimescaleDB
+
+jaeger: $(PEERS)/jaeger ## Jaeger itself, for the tests that have it store in Aura: minutes of CPU
 
 check: $(READY) lint types arch wheel
 
@@ -62,7 +64,7 @@ sim: $(READY) ## thousands of schedules of the committer: ROUNDS=, SEED=
 	ROUNDS=$${ROUNDS:-20000} $(BIN)/pytest -n 2 tests/sim
 
 proto: ## the descriptors of our own services anew, without all the rest of the set-up
-	$(BIN)/python -m grpc_tools.protoc -Iproto --descriptor_set_out=storage/storage.binpb $(PROTO)
+	$(BIN)/python setup.py --quiet proto
 
 golden: $(READY) ## write the snapshots anew
 	AURA_GOLDEN=write $(BIN)/pytest tests/golden tests/unit/query
@@ -71,7 +73,7 @@ pin: $(READY) ## write constraints.txt from what is installed
 	$(BIN)/pip freeze --exclude-editable | grep -v '^aura' > constraints.txt
 
 clean:
-	rm -rf .venv build *.egg-info otlp/codec/*.so storage/*.binpb
+	rm -rf .venv build *.egg-info otlp/codec/*.so storage/*.binpb query/jaeger/rpc/*.binpb
 
 $(READY): pyproject.toml constraints.txt setup.py $(wildcard otlp/codec/native/*) $(PROTO)
 	$(PYTHON) -c 'import sys; sys.exit("Aura needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
@@ -81,6 +83,15 @@ $(READY): pyproject.toml constraints.txt setup.py $(wildcard otlp/codec/native/*
 
 $(PEERS)/go $(PEERS)/collector: $(PEERS)/%: $(CLIENTS)/%/main.go $(CLIENTS)/%/go.mod $(CLIENTS)/%/go.sum
 	cd $(CLIENTS)/$* && go build -o $(CURDIR)/$@ .
+
+$(PEERS)/jaeger-idl: $(CLIENTS)/jaeger-idl/go.mod $(CLIENTS)/jaeger-idl/go.sum
+	mkdir -p $@
+	cd $(CLIENTS)/jaeger-idl && go mod download && \
+		cp -r --no-preserve=mode $$(go list -m -f '{{.Dir}}' github.com/jaegertracing/jaeger-idl)/proto/. $(CURDIR)/$@
+	touch $@
+
+$(PEERS)/jaeger: $(CLIENTS)/jaeger/go.mod $(CLIENTS)/jaeger/go.sum
+	cd $(CLIENTS)/jaeger && go build -ldflags '-s -w' -o $(CURDIR)/$@ github.com/jaegertracing/jaeger/cmd/jaeger
 
 $(PEERS)/javascript: $(addprefix $(CLIENTS)/javascript/,client.js package.json package-lock.json .npmrc)
 	mkdir -p $@ && cp $^ $@

@@ -7,15 +7,21 @@ system's own libstdc++ is linked (std::to_chars for a double), which auditwheel 
 """
 
 import platform
+from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import ClassVar
 
+from google.protobuf import descriptor_pb2
 from grpc_tools import protoc
-from setuptools import Extension, setup
+from opentelemetry.proto.trace.v1 import trace_pb2
+from setuptools import Command, Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 from setuptools.errors import CompileError, PlatformError
 
 NATIVE = Path("otlp/codec/native")
+PROTO = {"aura": "storage/storage.binpb", "jaeger": "query/jaeger/rpc/jaeger.binpb"}
 MISSING = """
 Aura's OTLP codec is C++17 and needs a compiler that knows it (g++ 11 or clang 14, or newer):
 on Debian and Ubuntu `apt install g++`, on Fedora `dnf install gcc-c++`, on macOS
@@ -28,15 +34,47 @@ class Describe(build_py):
     def run(self) -> None:
         """Copy the packages, then write the descriptors; into the checkout where that is used."""
         super().run()
-        folder = Path("." if self.editable_mode else self.build_lib)
-        describe("aura/v1/storage.proto", folder / "storage" / "storage.binpb")
+        describe(Path("." if self.editable_mode else self.build_lib))
 
 
-def describe(proto: str, target: Path) -> None:
-    """Write the descriptors of a file in proto/."""
-    arguments = ["-Iproto", f"--descriptor_set_out={target}", proto]
-    if protoc.main(["protoc", *arguments]) != 0:
-        raise SystemExit(f"proto/{proto} is no protobuf; what protoc said stands above")
+class Proto(Command):
+    """Writes the descriptors into the checkout, without all the rest of a build."""
+
+    user_options: ClassVar = []
+
+    def initialize_options(self) -> None:
+        """Have no options."""
+
+    def finalize_options(self) -> None:
+        """Have no options."""
+
+    def run(self) -> None:
+        """Write the descriptors."""
+        describe(Path())
+
+
+def describe(folder: Path) -> None:
+    """Write the descriptors of proto/ beside what uses them."""
+    with TemporaryDirectory() as work:
+        known = Path(work, "otlp.binpb")
+        known.write_bytes(otlp())
+        ours = ["-Iproto", f"-I{files('grpc_tools') / '_proto'}", f"--descriptor_set_in={known}"]
+        for package, target in PROTO.items():
+            found = sorted(map(str, Path("proto", package).rglob("*.proto")))
+            arguments = ["protoc", *ours, f"--descriptor_set_out={folder / target}", *found]
+            if protoc.main(arguments) != 0:
+                raise SystemExit(f"proto/{package} is no protobuf; what protoc said stands above")
+
+
+def otlp() -> bytes:
+    """Return what ours import of OTLP, whose package has its descriptors and no .proto files."""
+    made = descriptor_pb2.FileDescriptorSet()
+    waiting = [trace_pb2.DESCRIPTOR]
+    for file in waiting:
+        waiting += [one for one in file.dependencies if one not in waiting]
+    for file in reversed(waiting):
+        file.CopyToProto(made.file.add())
+    return made.SerializeToString()
 
 
 class Build(build_ext):
@@ -66,6 +104,6 @@ setup(
             py_limited_api=True,
         )
     ],
-    cmdclass={"build_ext": Build, "build_py": Describe},
+    cmdclass={"build_ext": Build, "build_py": Describe, "proto": Proto},
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

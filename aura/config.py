@@ -114,6 +114,8 @@ class Config(BaseModel):
             "storage.listen": self.storage.listen,
             "query.listen": self.query.listen,
         }
-        if self.query.jaeger.listen:
-            found["query.jaeger.listen"] = self.query.jaeger.listen
-        return found
+        optional = {
+            "query.jaeger.listen": self.query.jaeger.listen,
+            "query.jaeger.grpc": self.query.jaeger.grpc,
+        }
+        return found | {name: address for name, address in optional.items() if address}

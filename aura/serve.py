@@ -25,7 +25,7 @@ from otlp.door import Door
 from otlp.letters import LetterBox
 from otlp.receivers import cors, deadletters, listen, plain
 from otlp.receivers.cors import Cors
-from otlp.receivers.grpc import GrpcReceiver
+from otlp.receivers.grpc import Exports, GrpcReceiver
 from otlp.receivers.http import HttpReceiver
 from otlp.receivers.metrics import Metrics
 from otlp.receivers.replay import Replay
@@ -51,6 +51,7 @@ from query.cache.redis import open_redis
 from query.engine import Engine
 from query.jaeger import http as jaeger
 from query.jaeger.reader import Reader
+from query.jaeger.rpc.service import EXPORT, JaegerService, Writes
 from query.jaeger.ui import Ui
 from query.tail.hub import Hub
 from query.tail.meters import TailMeters
@@ -88,10 +89,10 @@ async def serve(config: Config, roles: frozenset[Role], stopped: asyncio.Event, 
             await parts.route(bus, store, shown)
         if Role.STORAGE in roles and store:
             await parts.read(store)
-        if Role.QUERY in roles and backend:
-            await parts.ask(backend, shown, joined)
-        if Role.INGESTOR in roles:
-            await parts.receive(bus)
+        asked = await parts.ask(backend, shown, joined) if Role.QUERY in roles and backend else None
+        door = await parts.receive(bus) if Role.INGESTOR in roles else None
+        if asked:
+            await parts.trace(*asked, door)
         for worker in parts.workers:
             await worker.ready.wait()
         for line in parts.lines:
@@ -155,8 +156,14 @@ class Parts:
                 self.workers.append(worker)
                 self.checks[f"worker {signal} {partition}"] = _ready(worker)
 
-    async def ask(self, store: QueryBackend, shown: Tail, bus: Bus | None) -> None:
-        """Serve the query API; without a bus it does not know what is in flight."""
+    async def ask(
+        self, store: QueryBackend, shown: Tail, bus: Bus | None
+    ) -> tuple[Engine, Tls | None]:
+        """
+        Serve the query API; return what answers it, and its certificate.
+
+        Without a bus it does not know what is in flight.
+        """
         config = self._config.query
         engine = Engine(await self._cached(store), config.limits)
         meters = TailMeters(self._registry)
@@ -172,15 +179,27 @@ class Parts:
         url = await self._web("query.listen", config.listen, routes, tls)
         self._up.callback(hub.stop)  # before the listener waits for those that are under way
         self.lines.append(f"look   {url}/v1/logs  /v1/traces  /v1/metrics  /v1/tail  /v1/ledger")
-        if config.jaeger.listen:
-            await self._jaeger(Reader(engine, config.jaeger), tls)
+        return engine, tls
 
-    async def _jaeger(self, reader: Reader, tls: Tls | None) -> None:
-        """Serve Jaeger's API and its UI."""
-        config = reader.config
-        routes = jaeger.routes(reader, self._keyring, Ui(config, version("aura")))
-        url = await self._web("query.jaeger.listen", config.listen, routes, tls)
-        self.lines.append(f"       Jaeger at {url}{config.base_path}/")
+    async def trace(self, engine: Engine, tls: Tls | None, door: Door | None) -> None:
+        """Serve Jaeger's APIs and its UI; with a door in this process, writes of Jaeger's too."""
+        config = self._config.query.jaeger
+        reader = Reader(engine, config)
+        if config.listen:
+            routes = jaeger.routes(reader, self._keyring, Ui(config, version("aura")))
+            url = await self._web("query.jaeger.listen", config.listen, routes, tls)
+            self.lines.append(f"       Jaeger at {url}{config.base_path}/")
+        if config.grpc:
+            ingest, writes = self._config.ingestor, None
+            if door:
+                exports = Exports(ingest, door, tls=tls).methods([EXPORT])
+                writes = Writes(exports, ingest.request_bytes_max)
+            service = JaegerService(
+                reader, self._keyring, tls=tls, checks=self.checks, writes=writes
+            )
+            await self._up.enter_async_context(service)
+            over = " over TLS" if tls else ""
+            self.lines.append(f"       Jaeger's gRPC at {service.address}{over}")
 
     async def _cached(self, backend: QueryBackend) -> QueryBackend:
         """Return the backend behind the cache that the configuration names."""
@@ -194,8 +213,8 @@ class Parts:
         claim_s = self._config.query.limits.timeout
         return CachedBackend(backend, cache, config, meters, claim_s=claim_s)
 
-    async def receive(self, bus: Bus) -> None:
-        """Serve the doors."""
+    async def receive(self, bus: Bus) -> Door:
+        """Serve the doors; return what is behind them, for other listeners."""
         config = self._config.ingestor
         bytes_max = self._config.bus.message_bytes_max
         metrics = Metrics(self._registry)
@@ -223,6 +242,7 @@ class Parts:
         over = " over TLS" if tls else ""
         self.lines.append(f"send   OTLP/gRPC to {grpc.address}{over}, OTLP/HTTP to {http.url}")
         self.lines.append(f"       JSON to {url}/v1/logs  /v1/traces  /v1/metrics")
+        return door
 
     async def _tls(self, setting: str, config: TlsConfig) -> Tls | None:
         """Return a role's certificate, which is renewed until the stack is left; None: no TLS."""

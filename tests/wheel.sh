@@ -16,3 +16,4 @@ cd "$work"
 "$work/venv/bin/aura" check config.yaml
 "$work/venv/bin/aura" migrate
 "$work/venv/bin/python" -c 'from storage.wire import messages; messages()["Plan"]'
+"$work/venv/bin/python" -c 'from query.jaeger.rpc.idl import load; load()'

@@ -1,6 +1,6 @@
 """OTLP over gRPC (port 4317)."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Final, NoReturn, Self
@@ -25,12 +25,6 @@ SIGNALS: Final = {
 }
 SERVICES: Final = {"", *(method.split("/")[1] for method in SIGNALS)}
 """What a health check may name."""
-
-GZIP: Final = b"\x1f\x8b"
-"""How gzip begins, and no message of protobuf: it would be a field of wire type 7."""
-
-IDENTITY_AND_GZIP: Final = 1 << 0 | 1 << 2
-"""grpc_compression_algorithm, as a set."""
 
 Serve = Callable[[Any, Context], Awaitable[bytes]]
 
@@ -60,11 +54,7 @@ class GrpcReceiver:
         made = server.server(
             self._methods(),
             ("grpc.max_receive_message_length", self._config.request_bytes_max),
-            # Decompression is ours, at the same cost (measured): the library's would grow every
-            # message to the limit before the budget sees it. It does not tell us which algorithm
-            # it was, so deflate, which cannot be told for sure, is off.
-            ("grpc.per_message_decompression", 0),
-            ("grpc.compression_enabled_algorithms_bitset", IDENTITY_AND_GZIP),
+            *server.RAW,
         )
         self.address = await server.listen(made, self._config.grpc, self._tls, "ingestor.grpc")
         self._server = made
@@ -80,19 +70,35 @@ class GrpcReceiver:
             await self._server.stop(self._config.stop_timeout_s)
 
     def _methods(self) -> dict[str, Handler]:
-        # An Export is unary, but its message is read as if it were a stream of one: so we see the
-        # call before its message, with its metadata, and decide whether there is room for it. It
-        # costs the same (measured), and bytes in and out spare one parse that the door does anyway.
-        methods = {
-            method: grpc.stream_unary_rpc_method_handler(self._export(signal))
-            for method, signal in SIGNALS.items()
-        }
+        methods = Exports(self._config, self._door, tls=self._tls).methods(SIGNALS)
         services = dict.fromkeys(SERVICES, self._serves)
         methods[HEALTH] = server.health(services, self._config.read_timeout_s)
         return methods
 
     async def _serves(self) -> bool:
         return not self._door.closed
+
+
+class Exports:
+    """
+    The methods that take requests, for listeners with the options `server.RAW`.
+
+    An Export is unary, but its message is read as if it were a stream of one: so we see the call
+    before its message, with its metadata, and decide whether there is room for it. It costs the
+    same (measured), and bytes in and out spare one parse that the door does anyway.
+    """
+
+    def __init__(self, config: IngestorConfig, door: Door, *, tls: Tls | None = None) -> None:
+        self._config = config
+        self._tls = tls
+        self._door = door
+
+    def methods(self, paths: Iterable[str]) -> dict[str, Handler]:
+        """Return what serves the methods of these paths, keys of SIGNALS."""
+        return {
+            path: grpc.stream_unary_rpc_method_handler(self._export(SIGNALS[path]))
+            for path in paths
+        }
 
     def _export(self, signal: Signal) -> Serve:
         async def export(_: object, context: Context) -> bytes:
@@ -116,7 +122,7 @@ class GrpcReceiver:
                 raise Overloaded(
                     f"the message did not arrive within {self._config.read_timeout_s:g} s"
                 ) from error
-            if payload.startswith(GZIP):
+            if payload.startswith(server.GZIP):
                 body = Body(Gunzip(), self._config.request_bytes_max, room)
                 body.feed(payload)
                 payload = body.finish()

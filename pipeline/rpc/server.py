@@ -21,6 +21,18 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic in its stubs o
 
 HEALTH: Final = "/grpc.health.v1.Health/Check"
 
+GZIP: Final = b"\x1f\x8b"
+"""How gzip begins, and no message of protobuf: it would be a field of wire type 7."""
+
+RAW: Final = (
+    # Decompression is ours, at the same cost (measured): the library's would grow every message to
+    # the limit before anybody sees it. It does not tell us which algorithm it was, so deflate,
+    # which cannot be told for sure, is off.
+    ("grpc.per_message_decompression", 0),
+    ("grpc.compression_enabled_algorithms_bitset", 1 << 0 | 1 << 2),  # identity and gzip
+)
+"""Options for methods that take messages as they were sent: some begin with `GZIP`."""
+
 
 class Methods(grpc.GenericRpcHandler):  # type: ignore[type-arg] # generic in its stubs only
     """Methods by their full name; what is not there is answered UNIMPLEMENTED by the library."""

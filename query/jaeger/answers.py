@@ -29,13 +29,12 @@ Write = Callable[[pa.Table], Sequence[bytes]]
 def in_v1(config: JaegerConfig, *, raw: bool, cut: bool = False) -> Write:
     """Return what writes traces in v1; `cut`: these are one of which there is more."""
     most = config.trace_spans_max
-    said = f"only the first {most} spans of this trace are shown (query.jaeger.trace_spans_max)"
 
     def write(rows: pa.Table) -> list[bytes]:
         sizes = [size for _, size in arrays.runs(rows)]
         rows = arrays.first(rows, most)
         shown = Adjusted(rows) if raw else adjust(rows, config)
-        more = [[said] if cut or size > most else [] for size in sizes]
+        more = [[config.cut] if cut or size > most else [] for size in sizes]
         return v1.traces(model(shown.rows, shown.warnings), more)
 
     return write

@@ -17,6 +17,10 @@ class JaegerConfig(BaseModel):
 
     listen: str = "127.0.0.1:16686"
     """Address of the HTTP API and the UI; "" leaves them out."""
+    grpc: str = "127.0.0.1:16685"
+    """Address of the gRPC APIs, Jaeger's storage API among them; "" leaves them out."""
+    calls_max: Count = 64
+    """Calls over gRPC at once; more are told to come again."""
     base_path: str = ""
     """What stands before every path, such as /jaeger."""
     ui_dir: Path | None = None
@@ -46,3 +50,11 @@ class JaegerConfig(BaseModel):
         if not given.startswith("/") or given.endswith("/") or set(given) & set("{}?#% "):
             raise ValueError(f"a path that starts with / and does not end with it, not {given!r}")
         return given
+
+    @property
+    def cut(self) -> str:
+        """What is said of a trace of which there is more."""
+        return (
+            f"only the first {self.trace_spans_max} spans of this trace are shown "
+            "(query.jaeger.trace_spans_max)"
+        )

@@ -1,4 +1,4 @@
-"""A stop waits at most `stop_timeout_s` for who is connected, on all four listeners."""
+"""A stop waits at most `stop_timeout_s` for who is connected, on all listeners."""
 
 import asyncio
 import http.client
@@ -21,7 +21,7 @@ STOP_TIMEOUT_S = 1
 STOP = {"AURA_INGESTOR_STOP_TIMEOUT_S": f"{STOP_TIMEOUT_S}s"}
 HELLO_BEGINS = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
 """The head of a ClientHello, whose rest does not come."""
-GRPC = {"ingestor.grpc", "storage.listen"}
+GRPC = {"ingestor.grpc", "storage.listen", "query.jaeger.grpc"}
 REQUEST_BEGINS = b"POST /v1/logs HTTP/1.1\r\nHost: loc"
 
 

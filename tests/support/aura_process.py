@@ -25,6 +25,7 @@ PORTS = (
     "storage.listen",
     "query.listen",
     "query.jaeger.listen",
+    "query.jaeger.grpc",
 )
 
 

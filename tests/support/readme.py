@@ -13,6 +13,7 @@ _PORTS = {
     "4318": "ingestor.http",
     "8080": "ingestor.api",
     "8081": "query.listen",
+    "16685": "query.jaeger.grpc",
     "16686": "query.jaeger.listen",
 }
 
