@@ -41,6 +41,9 @@ class Aura:
     trusted: ssl.SSLContext | None = None
     """With it Aura is asked over TLS."""
 
+    module = "aura"
+    """What is started; another may put something around it."""
+
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
         self.ports = {name: free_port() for name in PORTS}
@@ -65,7 +68,7 @@ class Aura:
         environment |= self.settings | settings
         with (self.folder / "stderr.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "aura", "up", *arguments],
+                [sys.executable, "-m", self.module, "up", *arguments],
                 cwd=self.folder,
                 env=environment,
                 stdout=subprocess.DEVNULL,
