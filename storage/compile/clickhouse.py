@@ -10,6 +10,7 @@ from storage.answers import PLACE
 from storage.compile import pages, points, rows
 from storage.compile.parameters import Parameters, Statement
 from storage.fields import check
+from storage.newest import HOUR_NS
 from storage.tables import AS_DOUBLE, AS_INT
 
 # By the ID as well, so that two roots of one time are not mixed.
@@ -64,7 +65,7 @@ def summaries(tenant: str, trace_ids: list[str]) -> Statement:
     argMinIf(toString(service_name), {EARLIEST}) AS root_service,
     argMinIf(toString(name), {EARLIEST}) AS root_name
 FROM spans
-WHERE {wanted} AND {bounded(wanted)}
+WHERE {wanted} AND {bounded(wanted)} AND {hours(wanted)}
 GROUP BY trace_id
 ORDER BY start_ns DESC, trace_id DESC"""
     return Statement(sql, parameters.bound)
@@ -101,6 +102,13 @@ def bounded(wanted: str) -> str:
         for bound in ("min(first)", "max(last)")
     )
     return f"time >= {first} AND time <= {last}"
+
+
+def hours(wanted: str) -> str:
+    """Bound the hours, by which spans are sorted: many traces lie here and there in their range."""
+    first, last = (f"intDiv({bound}, {HOUR_NS})" for bound in ("first", "last"))
+    each = f"arrayJoin(range({first}, {last} + 1))"
+    return f"intDiv(time, {HOUR_NS}) IN (SELECT {each} FROM trace_bounds WHERE {wanted})"
 
 
 def _points(plan: Records, parameters: Parameters) -> Statement:
