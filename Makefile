@@ -7,7 +7,7 @@ READY := .venv/.ready
 CLIENTS := tests/clients
 PEERS := build/peers
 
-.PHONY: run test peers check lint types arch wheel bench bench-codec faults fuzz fuzz-api fuzz-native golden sim pin clean
+.PHONY: run test peers check lint types arch wheel bench bench-codec bench-memory faults fuzz fuzz-api fuzz-native golden sim pin clean
 
 run: $(READY) ## everything in one process: embedded NATS and chdb
 	$(BIN)/aura up
@@ -38,6 +38,9 @@ bench: $(READY) ## CPU-seconds per million records, beside the bare insert
 bench-codec: $(READY) ## microseconds a record of the codec: protobuf beside its own parse, JSON beside protobuf
 	$(BIN)/python -m tests.bench.codec
 	$(BIN)/python -m tests.bench.json_codec
+
+bench-memory: $(READY) ## resident memory while 24 senders send as fast as they may
+	$(BIN)/python -m tests.bench.saturated
 
 fuzz: $(READY) ## attack an Aura: MINUTES= (10), SEED= (printed), CASE= (one alone)
 	$(BIN)/python -m tests.fuzz

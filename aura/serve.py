@@ -40,7 +40,7 @@ from pipeline.signal import Signal
 from pipeline.tls import Tls, TlsConfig
 from pipeline.window import TimeWindow
 from pipeline.worker import Limits, Worker
-from query.api import answers, http, tail
+from query.api import answers, http, ledger, tail
 from query.engine import Engine
 from query.tail.hub import Hub
 from query.tail.meters import TailMeters
@@ -79,7 +79,7 @@ async def serve(config: Config, roles: frozenset[Role], stopped: asyncio.Event, 
         if Role.ROUTER in roles:
             await parts.route(bus, store, shown)
         if Role.QUERY in roles:
-            await parts.ask(store, shown)
+            await parts.ask(store, shown, joined)
         if Role.INGESTOR in roles:
             await parts.receive(bus)
         for worker in parts.workers:
@@ -120,19 +120,23 @@ class Parts:
                 self.workers.append(worker)
                 self.checks[f"worker {signal} {partition}"] = _ready(worker)
 
-    async def ask(self, store: QueryBackend, shown: Tail) -> None:
-        """Serve the query API."""
+    async def ask(self, store: QueryBackend, shown: Tail, bus: Bus | None) -> None:
+        """Serve the query API; without a bus it does not know what is in flight."""
         config = self._config.query
         engine = Engine(store, config.limits)
         meters = TailMeters(self._registry)
         hub = await self._up.enter_async_context(
             Hub(shown, meet, tail.records, config.tail, meters)
         )
-        routes = http.routes(engine, self._keyring) + tail.routes(engine, hub, self._keyring)
+        routes = [
+            *http.routes(engine, self._keyring),
+            *tail.routes(engine, hub, self._keyring),
+            *ledger.routes(engine, bus, self._keyring),
+        ]
         tls = await self._tls("query.tls", config.tls)
         url = await self._web("query.listen", config.listen, routes, tls)
         self._up.callback(hub.stop)  # before the listener waits for those that are under way
-        self.lines.append(f"look   {url}/v1/logs  /v1/traces  /v1/metrics  /v1/tail")
+        self.lines.append(f"look   {url}/v1/logs  /v1/traces  /v1/metrics  /v1/tail  /v1/ledger")
 
     async def receive(self, bus: Bus) -> None:
         """Serve the doors."""

@@ -12,7 +12,7 @@ import click
 import structlog
 import uvloop
 
-from aura import log
+from aura import log, memory
 from aura.config import Config
 from aura.serve import Role, serve
 from pipeline import settings, tls
@@ -45,6 +45,7 @@ def up(file: Path | None, roles: str | None) -> None:
     try:
         config = _load(file)
         log.configure(config.log)
+        memory.share()
         for warning in config.exposed():
             structlog.get_logger().warning("aura.exposed", reason=warning)
         _run(config, _roles(roles))

@@ -1,10 +1,12 @@
 """What the user says about the ingestor."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from pipeline.keyring import tenant
 from pipeline.tls import TlsConfig
 from pipeline.units import Seconds, Size
 
@@ -42,6 +44,13 @@ Origin = Annotated[str, AfterValidator(_origin)]
 """A setting "scheme://host[:port]", as browsers write it, in which `*` is any text."""
 
 
+Tenant = Annotated[str, AfterValidator(tenant)]
+"""A setting that names a tenant."""
+
+RETRY_S_MAX: Final = 30
+"""A longer hint makes a Collector drop the batch at once when it passes its own budget."""
+
+
 class CorsConfig(BaseModel):
     """Which web pages may send (OTLP/HTTP and `api`); without allowed_origins none may."""
 
@@ -74,6 +83,58 @@ class DeadLettersConfig(BaseModel):
     rate: Annotated[float, Field(gt=0, le=10_000)] = Field(
         100.0, description="Letters that are written in a second"
     )
+
+
+class TenantLimits(BaseModel):
+    """Limits of one tenant; what is not given is as for everybody."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    records_per_s: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="Records a second; 0: no limit"
+    )
+    bytes_per_s: Size | None = Field(None, description="Bytes a second, decompressed; 0: no limit")
+
+
+class LimitsConfig(BaseModel):
+    """What each tenant may send to one ingestor; beyond it senders are told when to come back."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    records_per_s: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="Records a second; 0: no limit"
+    )
+    bytes_per_s: Size = Field(0, description="Bytes a second, decompressed; 0: no limit")
+    burst: Annotated[Seconds, Field(gt=0, le=RETRY_S_MAX)] = Field(
+        5.0,
+        description="What may come at once, in seconds of these rates; a request of more never "
+        "passes",
+    )
+    tenants: Mapping[Tenant, TenantLimits] = Field(
+        default_factory=dict, description="Other limits, by tenant: {acme: {bytes_per_s: 20MB}}"
+    )
+
+    @model_validator(mode="after")
+    def _lets_something_in(self) -> Self:
+        for name, limits in [("", self.of("")), *((name, self.of(name)) for name in self.tenants)]:
+            for setting, rate in limits:
+                if rate and rate * self.burst < 1:
+                    place = f"tenants.{name}.{setting}" if name else setting
+                    raise ValueError(
+                        f"{place} ({rate:g}) and burst ({self.burst:g} s) let nothing in: "
+                        "their product must be at least 1"
+                    )
+        return self
+
+    def of(self, tenant: str) -> TenantLimits:
+        """Return the limits of a tenant."""
+        own = self.tenants.get(tenant, _AS_ALL)
+        given = {name: value for name, value in own if value is not None}
+        everybodys = {"records_per_s": self.records_per_s, "bytes_per_s": self.bytes_per_s}
+        return TenantLimits(**(everybodys | given))
+
+
+_AS_ALL: Final = TenantLimits()
 
 
 class IngestorConfig(BaseModel):
@@ -114,6 +175,7 @@ class IngestorConfig(BaseModel):
     )
     tls: TlsConfig = Field(default_factory=TlsConfig)
     cors: CorsConfig = Field(default_factory=CorsConfig)
+    limits: LimitsConfig = Field(default_factory=LimitsConfig)
     dead_letters: DeadLettersConfig = Field(default_factory=DeadLettersConfig)
 
     @model_validator(mode="after")

@@ -11,10 +11,12 @@ from types import TracebackType
 from typing import Self, TypeVar, TypeVarTuple
 
 from otlp.aside import LARGE_BYTES, Aside
+from otlp.codec import rules
 from otlp.codec.cuts import NOTHING, Allowance, Cut
 from otlp.codec.validate import Checked, Part, validate
 from otlp.config import IngestorConfig
 from otlp.letters import LetterBox
+from otlp.rates import Rates
 from otlp.receivers.budget import Budget, Room
 from otlp.receivers.join import STOPPING, Broken, Joiner, Limits, Load, Shared
 from otlp.receivers.metrics import Metrics
@@ -22,6 +24,7 @@ from pipeline.errors import AuraError, Rejected, Unavailable
 from pipeline.keyring import Access, Headers, Keyring
 from pipeline.letter import Form
 from pipeline.ports import Message
+from pipeline.reason import Reason
 from pipeline.signal import Signal
 
 Validate = Callable[[Signal, bytes, int, Allowance], Checked]
@@ -69,7 +72,7 @@ class Door:
     `close`.
     """
 
-    def __init__(  # noqa: PLR0913 - five parts, and two seams for tests
+    def __init__(  # noqa: PLR0913 - five parts, and three seams for tests
         self,
         publish: Callable[[Signal, Message], Awaitable[None]],
         config: IngestorConfig,
@@ -79,6 +82,7 @@ class Door:
         keyring: Keyring,
         letters: LetterBox | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
+        clock: Callable[[], float] = time.monotonic,
         validate: Validate = validate,
     ) -> None:
         self.metrics = metrics
@@ -90,6 +94,7 @@ class Door:
         self._validate = validate
         self._letters = letters
         self._budget = Budget(config.in_flight_bytes_max)
+        self._rates = Rates(config.limits, metrics.turned_away, clock)
         limits = Limits(min(config.join_bytes_max, message_bytes_max), config.publishes_max)
         self._shared = Shared(publish, limits, clock_ns, self._budget, metrics)
         self._joiners: dict[tuple[Signal, str], Joiner] = {}
@@ -134,15 +139,16 @@ class Door:
                 self._letters.unread(signal, tenant, form, body, error)
             raise
 
-    def room(self) -> Room:
+    def room(self, tenant: str) -> Room:
         """
         Return the place of one request in the budget, to be entered before its body is read.
 
-        Raises Unavailable once the door is closed; entering raises Overloaded.
+        Raises Unavailable once the door is closed; entering raises Overloaded. Whoever has read
+        the body calls `weigh` before it is looked into.
         """
         if self.closed:
             raise Unavailable(STOPPING)
-        return Room(self._budget)
+        return Room(self._budget, self._rates.purse(tenant))
 
     async def admit(
         self,
@@ -158,7 +164,8 @@ class Door:
         `room` holds the bytes of the payload already; without one they are taken here. What a
         receiver left out, which `sent` tells, is refused as if found here. A request with
         refused records is a success, also when nothing is left of it. Raises Rejected for
-        bytes that are no such request, Overloaded when there is no room here or in the bus,
+        bytes that are no such request and for more records than its tenant may send at once,
+        Overloaded when there is no room here or in the bus, or the tenant sends too much,
         Unavailable when the bus does not answer or the door is closed, Broken for a bug. After an
         error, parts of a large request may be in the bus; sending it again is right.
 
@@ -166,8 +173,9 @@ class Door:
         the budget has its bytes back when that is done.
         """
         if room is None:
-            with self.room() as own:
+            with self.room(tenant) as own:
                 own.take(len(payload))
+                own.weigh(len(payload))
                 return await self.admit(signal, tenant, payload, own, sent)
         sent = sent or Sent()
         checked = await self.read(
@@ -181,6 +189,7 @@ class Door:
             self._message_bytes_max,
             self.allowance,
         )
+        room.count(checked.accepted)
         reasons = Counter(sent.refused) + Counter(checked.reasons)
         refused = reasons.total()
         # A refused record is to be counted in the ledger even when nothing else is left.
@@ -191,7 +200,7 @@ class Door:
             room.resize(sum(len(part.payload) for part in parts))
             if self.closed:
                 raise Unavailable(STOPPING)
-            loads = self._join(signal, tenant, parts, refused, room)
+            loads = self._join(signal, tenant, parts, rules.reasons(reasons), room)
             await self._published(loads, checked.accepted)
         self.metrics.admitted(signal, size, checked.accepted, reasons)
         return Outcome(checked.accepted, refused, checked.message)
@@ -233,7 +242,12 @@ class Door:
         return self._letters.holding(signal, letters, refused)
 
     def _join(
-        self, signal: Signal, tenant: str, parts: tuple[Part, ...], refused: int, room: Room
+        self,
+        signal: Signal,
+        tenant: str,
+        parts: tuple[Part, ...],
+        refused: Mapping[Reason, int],
+        room: Room,
     ) -> list[Load]:
         if not parts:
             return []
@@ -247,7 +261,7 @@ class Door:
         for part in parts:
             room.hand_over(len(part.payload))
             loads.append(joiner.add(part.payload, part.records, refused))
-            refused = 0  # counted once, with the first part
+            refused = {}  # counted once, with the first part
         return loads
 
     async def _idle(self) -> None:

@@ -178,4 +178,52 @@ class Explain:
         return self.of.tenant
 
 
-Plan: TypeAlias = Question | Explain
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """
+    The newest commit record of each log: of every signal, the partitions below `partitions`.
+
+    Columns: signal utf8, partition u16, epoch u32, last u64, log utf8 (as in `ports.Commit`). A log
+    without one has no row.
+    """
+
+    partitions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Up to where a log is looked at: a commit record's place; epoch 0 is before the first."""
+
+    signal: Signal
+    partition: int
+    epoch: int = 0
+    last: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """
+    What became of a tenant's records, by signal and interval, as the commit records count it.
+
+    Intervals are `step_ns` long, from `start_ns` on, and end before `end_ns`; a commit is counted
+    as a whole, in the interval in which the bus stored its last message. Of the logs in `until`
+    only the commit records up to that place count, of others all.
+
+    Columns: signal utf8, start_ns u64, what `ports.Counts` counts and expired, u64 each, reasons
+    list<utf8> with reason_records list<u64> beside it (of some of the refused). Ordered by signal
+    and start; an interval in which nothing was committed has no row.
+
+    A stored record is expired when its retention was over at the last full hour before `now_ns`,
+    whether or not the store has removed it yet; a store without retention has none. Records of
+    commits before migration 7 are never counted as expired.
+    """
+
+    tenant: str
+    start_ns: int
+    end_ns: int
+    step_ns: int
+    now_ns: int
+    until: tuple[Reached, ...] = ()
+
+
+Plan: TypeAlias = Question | Explain | Positions | Ledger

@@ -1,8 +1,9 @@
 """The seams: what the machinery asks of a bus, a processor, a store and a query backend."""
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Protocol
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ from pipeline.batch import Batch
 from pipeline.letter import DeadLetters
 from pipeline.plan import Plan
 from pipeline.position import Position
+from pipeline.reason import Reason
 from pipeline.signal import Signal
 
 DEFAULT_TENANT = "default"
@@ -23,7 +25,8 @@ class Message:
 
     `payload` is an Export…ServiceRequest of `accepted` records (none: it only carries a count of
     refusals). `arrived_ns` bounds what is believed of the records' own times, so that decoding the
-    same message again gives the same rows.
+    same message again gives the same rows. `reasons` says why, of as many of the `refused` as are
+    known: messages of older versions name none.
     """
 
     tenant: str
@@ -31,6 +34,7 @@ class Message:
     accepted: int
     refused: int
     arrived_ns: int
+    reasons: Mapping[Reason, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,16 @@ class Bus(DeadLetters, Protocol):
         """Return the bus's time of a message, or None when it is not there; raises Unavailable."""
         ...
 
+    async def heads(
+        self, signal: Signal, partition: int, after: int, most: int
+    ) -> Sequence[Delivery]:
+        """
+        Return the messages above `after` in order, at most `most`, their payloads empty.
+
+        Those that are published meanwhile may be missing. Raises Unavailable.
+        """
+        ...
+
     async def bury(
         self, signal: Signal, partition: int, position: Position, message: Message, reason: str
     ) -> None:
@@ -169,7 +183,8 @@ class Counts:
     """
     The ledger of one tenant in a group, in records.
 
-    received = filtered + sampled + buried + stored; `refused` never reached the bus.
+    received = filtered + sampled + buried + stored; `refused` never reached the bus, `reasons` are
+    those of its messages.
     """
 
     received: int = 0
@@ -178,6 +193,13 @@ class Counts:
     sampled: int = 0
     buried: int = 0
     stored: int = 0
+    reasons: Counter[Reason] = field(default_factory=Counter)
+
+    def add(self, other: "Counts") -> None:
+        """Add another's numbers."""
+        for one in fields(Counts):
+            mine, more = getattr(self, one.name), getattr(other, one.name)
+            setattr(self, one.name, mine + more)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ class Preparation:
             message = delivery.message
             count = counts.setdefault(message.tenant, Counts())
             count.refused += message.refused
+            count.reasons.update(message.reasons)
             if message.accepted < 0:
                 poison.append(Poison(delivery, "not a message of Aura"))
                 continue
@@ -91,11 +92,10 @@ class Preparation:
         """Return the group that moves the position past one message and buries it."""
         message = delivery.message
         accepted = max(0, message.accepted)
-        counts = {
-            message.tenant: Counts(received=accepted, refused=message.refused, buried=accepted)
-        }
+        count = Counts(received=accepted, refused=message.refused, buried=accepted)
+        count.reasons.update(message.reasons)
         commit = _commit([delivery], epoch, log)
-        group = Group(self.signal, self.partition, commit, (), counts)
+        group = Group(self.signal, self.partition, commit, (), {message.tenant: count})
         return Prepared(group, [Poison(delivery, reason)])
 
 

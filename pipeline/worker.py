@@ -49,8 +49,8 @@ class Worker:
     Commits one signal and partition until it is closed.
 
     Entering starts it; leaving stops it at once: what is not committed stays on the bus. `ready` is
-    set while it knows where to go on and reads. At most three groups are in memory: one is
-    gathered or prepared, one waits, one is committed.
+    set while it knows where to go on and reads. At most two groups are in memory: one is
+    gathered, prepared or waits, and one is committed.
     """
 
     def __init__(  # noqa: PLR0913 - six parts, and a seam for tests
@@ -163,6 +163,8 @@ class Worker:
             else:  # what is passed over is committed as well, or it would fill the log for ever
                 passed = self._prepare.passing(deliveries, place.epoch, place.log)
                 await ready.put((deliveries, passed))
+            del deliveries, fresh  # a group that waits is to be held once
+            await ready.join()
             deliveries = await gatherer.group()
 
     async def _prepared(self, deliveries: Sequence[Delivery], place: Resume) -> Prepared | None:
@@ -190,6 +192,7 @@ class Worker:
     async def _commit_all(self, place: Resume, ready: asyncio.Queue[Work]) -> None:
         while True:
             work = await ready.get()
+            ready.task_done()
             if isinstance(work, Exception):
                 raise work
             await self._commit(*work, place)

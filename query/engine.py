@@ -14,7 +14,9 @@ from pipeline.plan import (
     Dependencies,
     Explain,
     Heads,
+    Ledger,
     Plan,
+    Positions,
     Question,
     Records,
     Table,
@@ -87,17 +89,22 @@ class Engine:
         # One row more tells an answer that ends at the limit from one that is cut there.
         rows = await self._bounded(replace(plan, limit=plan.limit + 1), cost or Cost())
         cut = CUT in (rows.schema.metadata or {})
-        return Answer(rows.slice(0, plan.limit), rows.num_rows > plan.limit, cut)
+        return Answer(_within(rows, plan), rows.num_rows > plan.limit, cut)
 
     async def explain(self, plan: Question, cost: Cost) -> pa.Table:
         """Return how the plan would be answered, as `Explain` says; raises what `run` raises."""
         self._check(plan)
         return await self._bounded(Explain(plan), cost)
 
+    async def look(self, plan: Positions | Ledger) -> pa.Table:
+        """Return the answer of a plan that is short by itself; raises what `run` does."""
+        return await self._bounded(plan, Cost())
+
     async def _bounded(self, plan: Plan, cost: Cost) -> pa.Table:
         if self._running >= self.limits.concurrent_max:
             raise Overloaded(f"no room for another question ({self._running} are running)")
-        with self._tenants.admit(plan.tenant, cost):
+        tenant = "" if isinstance(plan, Positions) else plan.tenant
+        with self._tenants.admit(tenant, cost):
             self._running += 1
             try:
                 async with asyncio.timeout(self.limits.timeout):
@@ -140,3 +147,14 @@ class Engine:
                         "(query.limits.answer_bytes_max); lower the limit or narrow the question"
                     )
         return pa.Table.from_batches(batches)
+
+
+def _within(rows: pa.Table, plan: Question) -> pa.Table:
+    """Return the first rows of an answer; of traces, which stand in another order, by place."""
+    over = rows.num_rows - plan.limit
+    if over <= 0 or not isinstance(plan, Traces):
+        return rows.slice(0, plan.limit)
+    columns = (rows[name].to_pylist() for name in ("matched_ns", "trace_id"))
+    places = list(zip(*columns, strict=True))
+    kept = sorted(range(len(places)), key=places.__getitem__)[over:]
+    return rows.take(pa.array(sorted(kept)))

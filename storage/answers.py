@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any, Final
 
 import pyarrow as pa
 
 from pipeline import schema
 from pipeline.plan import Kind
+from pipeline.ports import Counts
 
 
 def _plain(columns: pa.Schema) -> pa.Schema:
@@ -63,6 +65,28 @@ _HEAD: Final[list[pa.Field[Any]]] = [
 ]
 HEADS: Final = pa.schema(_HEAD)
 """One row a log, as `pipeline.plan.Heads` says."""
+_POSITION: Final[list[pa.Field[Any]]] = [
+    pa.field("signal", pa.utf8()),
+    pa.field("partition", pa.uint16()),
+    pa.field("epoch", pa.uint32()),
+    pa.field("last", pa.uint64()),
+    pa.field("log", pa.utf8()),
+]
+POSITIONS: Final = pa.schema(_POSITION)
+"""One row a log, as `pipeline.plan.Positions` says."""
+
+COUNTED: Final = tuple(one.name for one in fields(Counts) if one.name != "reasons")
+"""What the ledger counts of a tenant."""
+
+_ENTRY: Final[list[pa.Field[Any]]] = [
+    pa.field("signal", pa.utf8()),
+    pa.field("start_ns", pa.uint64()),
+    *(pa.field(name, pa.uint64()) for name in (*COUNTED, "expired")),
+    pa.field("reasons", pa.list_(pa.utf8())),
+    pa.field("reason_records", pa.list_(pa.uint64())),
+]
+LEDGER: Final = pa.schema(_ENTRY)
+"""One row a signal and interval, as `pipeline.plan.Ledger` says."""
 
 _KEY: Final[list[pa.Field[Any]]] = [
     pa.field("key", pa.utf8()),

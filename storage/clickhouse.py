@@ -12,7 +12,17 @@ from typing import Any, Final
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from pipeline.plan import CUT, Dependencies, Explain, Plan, Question, Records, Table, Traces
+from pipeline.plan import (
+    CUT,
+    Dependencies,
+    Explain,
+    Plan,
+    Positions,
+    Question,
+    Records,
+    Table,
+    Traces,
+)
 from pipeline.ports import Commit, Cost, Group, Recovery
 from pipeline.signal import Signal
 from storage import committer, explain, migrate, newest
@@ -43,6 +53,7 @@ class ClickHouse:
         self._target = target
         self._config = config
         self._writers: dict[tuple[Signal, int], tuple[Connection, Committer]] = {}
+        self._writing = asyncio.Semaphore(config.writers)
         self._connections: list[Connection] = []
         self._control = self._connect("control")
         self._lookups = self._pool("lookup", config.lookup_readers, priority=1)
@@ -69,8 +80,11 @@ class ClickHouse:
     async def commit(self, group: Group, recovery: Recovery) -> None:
         """Write the group; see `pipeline.ports.Store`."""
         connection, writer = self._writer(group.signal, group.partition)
-        with writing():
-            await connection.run(lambda client: writer.commit(client, group, recovery))
+        # The rows are in memory several times while they are written: as columns of the tables, as
+        # Arrow's bytes, as the engine's blocks. Logs are many, and all may have a group ready.
+        async with self._writing:
+            with writing():
+                await connection.run(lambda client: writer.commit(client, group, recovery))
 
     async def run(
         self, plan: Plan, cost: Cost | None = None
@@ -91,6 +105,8 @@ class ClickHouse:
             case Table():
                 found = await self._scans.ask(*statement(plan), plan.tenant, cost)
                 return found.rename_columns(list(kinds(plan)))
+            case Positions():
+                return await self._lookups.ask(*statement(plan), "", cost)
             case Dependencies():
                 pool = self._scans
             case _:

@@ -11,7 +11,6 @@ On a server a killed commit may even be under way still, or on its way: see `sto
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import asdict, fields
 from typing import Final
 
 import pyarrow as pa
@@ -20,6 +19,7 @@ from clickhouse_connect.driver.client import Client
 from pipeline.ports import Commit, Counts, Group, Recovery
 from pipeline.signal import Signal
 from storage import lists
+from storage.answers import COUNTED
 from storage.connection import rows
 from storage.fence import Fence, insert
 from storage.tables import (
@@ -29,6 +29,7 @@ from storage.tables import (
     Tables,
     covers,
     expires_day,
+    expiring,
     joined,
     record_tables,
 )
@@ -98,7 +99,7 @@ class Committer:
             if name in tables:
                 missing = absent(tables[name], there.get((name, epoch), frozenset()))
                 self._insert(client, name, missing)
-        self._insert(client, "commits", record(group))
+        self._insert(client, "commits", record(group, tables))
 
     def recover(self, client: Client, signal: Signal, partition: int) -> Recovery:
         """Look up the newest commit record and what an unfinished commit left above it."""
@@ -146,9 +147,20 @@ def absent(rows: pa.Table, present: frozenset[tuple[int, int]]) -> pa.Table:
     return rows.filter(pa.array([place not in present for place in places]))
 
 
-def record(group: Group) -> pa.Table:
-    """Return the commit record of a group as a row."""
-    counts = [{"tenant": tenant, **asdict(one)} for tenant, one in group.counts.items()]
+def record(group: Group, tables: Tables) -> pa.Table:
+    """Return the commit record of a group as a row; `tables` are all rows that it stands for."""
+    counts = [{"tenant": tenant, **_numbers(one)} for tenant, one in group.counts.items()]
+    refusals = [
+        {"tenant": tenant, "reason": str(reason), "records": number}
+        for tenant, one in group.counts.items()
+        for reason, number in one.reasons.items()
+    ]
+    expiries = [
+        expired
+        for name in RECORD_TABLES[group.signal]
+        if name in tables
+        for expired in expiring(tables[name]).to_pylist()
+    ]
     number = pa.uint64()
     kinds = {"epoch": pa.uint32(), "log": pa.utf8()}
     columns = {
@@ -158,19 +170,20 @@ def record(group: Group) -> pa.Table:
             name: pa.array([getattr(group.commit, name)], kinds.get(name, number))
             for name in _COMMIT
         },
-        "counts": pa.array([counts], _COUNTS),
+        "counts": pa.array([counts], _listed(*((name, number) for name in COUNTED))),
+        "refusals": pa.array([refusals], _listed(("reason", pa.utf8()), ("records", number))),
+        "expiries": pa.array([expiries], _listed(("hour", pa.uint32()), ("records", number))),
     }
     return pa.table(columns)
 
 
-_COUNTS: Final = pa.list_(
-    pa.struct(
-        [
-            pa.field("tenant", pa.utf8()),
-            *(pa.field(one.name, pa.uint64()) for one in fields(Counts)),
-        ]
-    )
-)
+def _numbers(counts: Counts) -> dict[str, int]:
+    return {name: getattr(counts, name) for name in COUNTED}
+
+
+def _listed(*columns: tuple[str, pa.DataType]) -> pa.DataType:
+    """Return the type of a list of such columns, each of a tenant."""
+    return pa.list_(pa.struct([("tenant", pa.utf8()), *columns]))
 
 
 def newest(client: Client, signal: Signal, partition: int) -> Commit | None:

@@ -79,6 +79,9 @@ class StorageConfig(BaseModel):
     query_bytes_max: Annotated[Size, Field(gt=0)] = Field(
         200 * 1024**3, description="Bytes that one query may read, before compression"
     )
+    writers: Annotated[int, Field(gt=0, le=256)] = Field(
+        2, description="Groups that are written at the same time, about 100 MB each; more wait"
+    )
     query_memory_bytes_max: Annotated[Size, Field(gt=0)] = Field(
         1024 * 1024 * 1024, description="Memory that one query may take, its answer included"
     )

@@ -3,6 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
@@ -17,9 +18,11 @@ from pipeline.plan import (
     Explain,
     Heads,
     Keys,
+    Ledger,
     Metrics,
     Operations,
     Plan,
+    Positions,
     Question,
     Records,
     Services,
@@ -31,7 +34,7 @@ from pipeline.plan import (
 from pipeline.ports import Commit, Cost, Counts, Group, Recovery
 from pipeline.signal import Signal
 from storage import answers, survey
-from storage.answers import RECORDS, SUMMARY
+from storage.answers import COUNTED, LEDGER, POSITIONS, RECORDS, SUMMARY
 from storage.evaluate import Row, matches
 from storage.fields import check, check_whole
 from storage.tables import covers, ordinals, services
@@ -91,9 +94,11 @@ class MemoryStore:
         table = self._answer(plan)
         if cost is not None:
             cost.engine_ns += time.monotonic_ns() - began_ns
-        yield _one(table.slice(0, plan.limit))
+        if not isinstance(plan, Positions | Ledger):
+            table = table.slice(0, plan.limit)
+        yield _one(table)
 
-    def _answer(self, plan: Question) -> pa.Table:
+    def _answer(self, plan: Question | Positions | Ledger) -> pa.Table:
         match plan:
             case Records():
                 check(plan.signal, plan.where)
@@ -108,6 +113,10 @@ class MemoryStore:
             case Table():
                 found = self._matching(plan.signal, plan)
                 return tabulate(plan, _plain(found).to_pylist())
+            case Positions():
+                return self._positions(plan)
+            case Ledger():
+                return self._ledger(plan)
             case Heads():
                 return _table(answers.HEADS, self._heads(plan.signal))
             case Services():
@@ -116,6 +125,37 @@ class MemoryStore:
                 return _table(answers.SERVICES, survey.services(plan.prefix, named))
             case _:
                 return self._survey(plan)
+
+    def _positions(self, plan: Positions) -> pa.Table:
+        found = []
+        for (signal, partition), groups in self._groups.items():
+            if partition < plan.partitions and groups:
+                newest = asdict(max((one.commit for one in groups), key=_place))
+                found.append({"signal": str(signal), "partition": partition, **newest})
+        return pa.Table.from_pylist(found, schema=POSITIONS)
+
+    def _ledger(self, plan: Ledger) -> pa.Table:
+        until = {(one.signal, one.partition): (one.epoch, one.last) for one in plan.until}
+        sums: defaultdict[tuple[str, int], Counts] = defaultdict(Counts)
+        for log, groups in self._groups.items():
+            for group in groups:
+                counts, at = group.counts.get(plan.tenant), group.commit.last_stored_ns
+                counted = log not in until or _place(group.commit) <= until[log]
+                if counts and counted and plan.start_ns <= at < plan.end_ns:
+                    start_ns = at - (at - plan.start_ns) % plan.step_ns
+                    sums[str(group.signal), start_ns].add(counts)
+        rows = [
+            {
+                "signal": signal,
+                "start_ns": start_ns,
+                "expired": 0,
+                **{name: getattr(counts, name) for name in COUNTED},
+                "reasons": [str(reason) for reason in sorted(counts.reasons)],
+                "reason_records": [counts.reasons[reason] for reason in sorted(counts.reasons)],
+            }
+            for (signal, start_ns), counts in sorted(sums.items(), key=lambda one: one[0])
+        ]
+        return pa.Table.from_pylist(rows, schema=LEDGER)
 
     def _survey(self, plan: Keys | Values | Operations | Dependencies | Metrics) -> pa.Table:
         match plan:

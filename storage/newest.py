@@ -14,25 +14,24 @@ from pipeline.signal import Signal
 HOUR_NS: Final = 3_600 * 10**9
 """The hour by which records are sorted: a smaller window would read as much."""
 
-_GROWTH: Final = 12
-_WINDOWS_MAX: Final = 4
+_DAY_NS: Final = 24 * HOUR_NS
 
 
 def windows(start_ns: int, end_ns: int, now_ns: int) -> Iterator[tuple[int, int]]:
     """
-    Yield time ranges that make up a whole one, the newest first, at most four.
+    Yield time ranges that make up a whole one, the newest first: an hour, a day, the rest.
 
-    The first is the newest hour, or what there is of it and the one before; each is 12 times as long
-    as the one before it, and the last is the rest. They begin at full hours. What `now_ns` says makes
-    them useful, never wrong: an end far ahead of it is not where the newest records are.
+    They begin at full hours, so that the first has something of the hour before. `now_ns` only
+    makes them useful: an end that is far ahead of it is not where the newest records are. More of
+    them would cost what is nowhere, a unique value, more than they save of what is seldom.
     """
-    width, edge = HOUR_NS, min(end_ns, now_ns + HOUR_NS)
-    for _ in range(_WINDOWS_MAX - 1):
+    edge = min(end_ns, now_ns + HOUR_NS)
+    for width in (HOUR_NS, _DAY_NS):
         edge = (edge - width) // HOUR_NS * HOUR_NS
         if edge <= start_ns:
             break
         yield edge, end_ns
-        end_ns, width = edge, width * _GROWTH
+        end_ns = edge
     yield start_ns, end_ns
 
 

@@ -151,6 +151,19 @@ def expires_day(time: pa.ChunkedArray[Any], keep_for_s: pa.ChunkedArray[Any]) ->
     return cast("pa.Array[Any]", pa.array(days.astype(np.uint16)))
 
 
+def expiring(rows: pa.Table) -> pa.Table:
+    """
+    Return how many rows expire when: `tenant`, `hour`, `records`.
+
+    The hour, since 1970, is the first full one at which the retention of these rows is over. There
+    are few: records are of about now, and the router does not believe times that are far from it.
+    """
+    seconds = rows["time"].to_numpy() // 10**9 + rows["keep_for_s"].to_numpy()
+    hours = pa.array((-(-seconds.astype(np.int64) // 3600)).astype(np.uint32))
+    counted = pa.table({"tenant": rows["tenant"], "hour": hours}).group_by(["tenant", "hour"])
+    return counted.aggregate([([], "count_all")]).rename_columns(["tenant", "hour", "records"])
+
+
 def _kept(batch: Batch, service: pa.Array[Any], keep: Keep) -> pa.Array[Any]:
     names = cast("pa.DictionaryArray[Any, Any]", service)
     seconds = [keep(batch.signal, batch.tenant, str(name)) for name in names.dictionary.to_pylist()]

@@ -2,7 +2,7 @@
 
 - `from_json` makes protobuf of OTLP/JSON, `validate` checks a request record by record: the door;
 - `Decoder` makes Arrow of what `validate` let through: the router;
-- `encode` makes a request of Arrow again and `to_json` its JSON: the query API.
+- `encode` makes a request of Arrow again, and `to_json` JSON of a parsed one: the query API.
 
 It knows neither transport nor store. What `validate` lets through, `Decoder` takes.
 """

@@ -16,7 +16,11 @@ A link with invalid IDs is dropped and a bad exemplar ID is read as absent when 
 decoded; neither refuses the record. The rules are applied in `native/`.
 """
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Final
+
+from pipeline.reason import Reason
 
 TRACE_ID: Final = "trace_id must be 16 bytes and not all zero"
 SPAN_ID: Final = "span_id must be 8 bytes and not all zero"
@@ -29,6 +33,10 @@ BUCKETS: Final = "bucket_counts must be one more than explicit_bounds, or both e
 COUNT: Final = "count must be the sum of bucket_counts"
 EXPONENTIAL_COUNT: Final = "count must be zero_count and the sum of all bucket_counts"
 QUANTILES: Final = "quantile_values must be strictly increasing within [0, 1]"
+ENVELOPE_BYTES: Final = "resource, scope and metric must take at most {} bytes"
+RECORD_BYTES: Final = "a record with its resource and scope must take at most {} bytes"
+UNREADABLE: Final = "plain JSON that is not understood"
+"""What is counted instead of the texts about plain JSON, which are texts of clients."""
 
 RULES: Final = (
     "",
@@ -50,3 +58,32 @@ RULES: Final = (
 def field_of(rule: str) -> str:
     """Return the field of a record that a rule is about: its text begins with it."""
     return rule.partition(" must ")[0]
+
+
+_REASONS: Final[Mapping[str, Reason]] = {
+    field_of(rule): reason
+    for rule, reason in {
+        TRACE_ID: Reason.TRACE_ID,
+        SPAN_ID: Reason.SPAN_ID,
+        PARENT_SPAN_ID: Reason.PARENT_SPAN_ID,
+        TIME: Reason.TIME,
+        TEMPORALITY: Reason.TEMPORALITY,
+        VALUE: Reason.VALUE,
+        BOUNDS: Reason.BOUNDS,
+        BUCKETS: Reason.BUCKETS,
+        COUNT: Reason.COUNT,
+        EXPONENTIAL_COUNT: Reason.COUNT,
+        QUANTILES: Reason.QUANTILES,
+        ENVELOPE_BYTES: Reason.SIZE,
+        RECORD_BYTES: Reason.SIZE,
+        UNREADABLE: Reason.UNREADABLE,
+    }.items()
+}
+
+
+def reasons(refused: Mapping[str, int]) -> Counter[Reason]:
+    """Return counts by rule as the ledger keeps them, by its names."""
+    named: Counter[Reason] = Counter()
+    for rule, count in refused.items():
+        named[_REASONS.get(field_of(rule), Reason.OTHER)] += count
+    return named

@@ -9,7 +9,7 @@ from otlp.codec._native import check
 from otlp.codec.cuts import NOTHING, Allowance, Cut, Cuts
 from otlp.codec.pieces import Piece, join, pack, take_apart
 from otlp.codec.request import NUMBERS, UNCLEAR, canonical, parse
-from otlp.codec.rules import RULES, field_of
+from otlp.codec.rules import ENVELOPE_BYTES, RECORD_BYTES, RULES, field_of
 from pipeline.errors import Rejected
 from pipeline.signal import Signal
 
@@ -118,7 +118,7 @@ def _parts(
     fit = []
     for piece in pieces:
         if piece.overhead > bytes_max // 2 and len(pieces) > 1:
-            refuse(f"resource, scope and metric must take at most {bytes_max // 2} bytes", piece)
+            refuse(ENVELOPE_BYTES.format(bytes_max // 2), piece)
         else:
             fit.append(piece)
     for run in pack(fit, bytes_max):
@@ -126,8 +126,7 @@ def _parts(
         if len(payload) <= bytes_max:
             yield Part(payload, len(run))
         else:
-            reason = f"a record with its resource and scope must take at most {bytes_max} bytes"
-            refuse(reason, run[0])
+            refuse(RECORD_BYTES.format(bytes_max), run[0])
 
 
 def _message(nouns: tuple[str, str], reasons: Counter[str]) -> str:

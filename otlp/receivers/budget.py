@@ -3,6 +3,7 @@
 from types import TracebackType
 from typing import Final, Self
 
+from otlp.rates import Purse
 from pipeline.errors import Overloaded
 
 REQUEST_BYTES: Final = 16 * 1024
@@ -40,14 +41,16 @@ class Room:
     """
     One request's share of the budget, from its first byte until its answer.
 
-    A context manager that gives everything back on leaving, but what was handed over.
+    A context manager that gives everything back on leaving, but what was handed over. `purse` is
+    what its tenant may send: that is spent, and not given back.
     """
 
-    __slots__ = ("_budget", "_held")
+    __slots__ = ("_budget", "_held", "_purse", "_weight")
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, purse: Purse | None = None) -> None:
         self._budget = budget
-        self._held = 0
+        self._purse = purse
+        self._held = self._weight = 0
 
     def __enter__(self) -> Self:
         self.take(REQUEST_BYTES)
@@ -63,8 +66,21 @@ class Room:
         self._held = 0
 
     def expect(self, size: int) -> None:
-        """Raise Overloaded when an announced body does not fit now; takes nothing."""
+        """Raise when an announced body does not fit now, or never; takes nothing."""
+        if self._purse:
+            self._purse.expect(size)
         self._budget.check(size)
+
+    def weigh(self, size: int) -> None:
+        """Spend the bytes of the whole body, before it is looked into; raises as `Purse.weigh`."""
+        if self._purse:
+            self._purse.weigh(size)
+            self._weight = size
+
+    def count(self, records: int) -> None:
+        """Spend the records that are good; raises as `Purse.count`."""
+        if self._purse:
+            self._purse.count(records, self._weight)
 
     def take(self, size: int) -> None:
         """Take bytes as they come in; raises Overloaded, and what was held stays held."""

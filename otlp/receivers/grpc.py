@@ -126,7 +126,7 @@ class GrpcReceiver:
     async def _take(self, signal: Signal, context: Context) -> Outcome:
         credentials.check_version(self._tls, context)
         tenant = self._door.tenant(_metadata(context))
-        with self._door.room() as room:
+        with self._door.room(tenant) as room:
             try:
                 async with asyncio.timeout(self._config.read_timeout_s):
                     payload = await context.read()
@@ -142,6 +142,7 @@ class GrpcReceiver:
                 payload = body.finish()
             else:
                 room.take(len(payload))
+            room.weigh(len(payload))
             return await self._door.admit(signal, tenant, payload, room)
 
     async def _refuse(

@@ -115,7 +115,7 @@ class HttpReceiver:
         return response
 
     async def _take(self, request: web.BaseRequest, ask: Ask) -> Outcome:
-        with self._door.room() as room:
+        with self._door.room(ask.tenant) as room:
             body = await intake.body(request, ask.compression, self._config, room)
             if ask.as_json:
                 payload = await self._door.read(

@@ -36,13 +36,16 @@ async def body(
     """
     Read the whole body, decompressed; each byte is in `room` before it is kept.
 
-    Raises Rejected, TooLarge, or Overloaded: there is no room, or it came too slowly.
+    Raises Rejected, TooLarge, or Overloaded: there is no room, it came too slowly, or its tenant
+    sends more than it may.
     """
     try:
         async with asyncio.timeout(config.read_timeout_s):
-            return await _read(request, compressed, config, room)
+            content = await _read(request, compressed, config, room)
     except TimeoutError as error:
         raise Overloaded(f"the body did not arrive within {config.read_timeout_s:g} s") from error
+    room.weigh(len(content))
+    return content
 
 
 async def _read(

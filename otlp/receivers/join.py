@@ -2,8 +2,8 @@
 
 import asyncio
 import copy
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,6 +13,7 @@ from otlp.receivers.budget import Budget
 from otlp.receivers.metrics import Metrics
 from pipeline.errors import AuraError, Unavailable
 from pipeline.ports import Message
+from pipeline.reason import Reason
 from pipeline.signal import Signal
 
 STOPPING: Final = "Aura is shutting down"
@@ -33,14 +34,14 @@ class Load:
     parts: list[bytes] = field(default_factory=list)
     size: int = 0
     accepted: int = 0
-    refused: int = 0
+    refused: Counter[Reason] = field(default_factory=Counter)
 
-    def add(self, part: bytes, accepted: int, refused: int) -> None:
+    def add(self, part: bytes, accepted: int, refused: Mapping[Reason, int]) -> None:
         """Join a part of a request."""
         self.parts.append(part)
         self.size += len(part)
         self.accepted += accepted
-        self.refused += refused
+        self.refused.update(refused)
 
     async def published(self) -> None:
         """
@@ -95,7 +96,7 @@ class Joiner:
         self._waiting: deque[Load] = deque()
         self._publishers = 0
 
-    def add(self, part: bytes, accepted: int, refused: int) -> Load:
+    def add(self, part: bytes, accepted: int, refused: Mapping[Reason, int]) -> Load:
         """Take a part, whose bytes the budget gets back from here; return what it left with."""
         last = self._waiting[-1] if self._waiting else None
         if last is None or last.size + len(part) > self._shared.limits.join_bytes_max:
@@ -135,7 +136,12 @@ class Joiner:
 
     async def _send(self, load: Load) -> None:
         message = Message(
-            self._tenant, b"".join(load.parts), load.accepted, load.refused, load.arrived_ns
+            self._tenant,
+            b"".join(load.parts),
+            load.accepted,
+            load.refused.total(),
+            load.arrived_ns,
+            load.refused,
         )
         failure: Exception | None = Unavailable(STOPPING)
         try:

@@ -48,6 +48,12 @@ class Metrics:
             ["signal", "reason"],
             registry=registry,
         )
+        self._turned_away = Counter(
+            "aura_ingest_turned_away_requests",
+            "Requests of tenants beyond their limits: per second, to be sent again, or at once",
+            ["limit"],
+            registry=registry,
+        )
         self._messages = Counter(
             "aura_ingest_messages",
             "Messages published, by how the bus answered",
@@ -112,6 +118,10 @@ class Metrics:
         records.inc(accepted)
         for reason, count in refused.items():
             self._refused.labels(signal, reason).inc(count)
+
+    def turned_away(self, limit: str) -> None:
+        """Count a request that its tenant's limits did not let in, by a name of `rates.Why`."""
+        self._turned_away.labels(limit).inc()
 
     def published(self, signal: Signal, size: int, failure: Exception | None) -> None:
         """Count a message and what became of it."""

@@ -16,6 +16,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from otlp.codec.plain import Error, Plain, from_plain
+from otlp.codec.rules import UNREADABLE
 from otlp.config import IngestorConfig
 from otlp.door import Door, Outcome, Sent
 from otlp.receivers import intake, status
@@ -26,8 +27,6 @@ from pipeline.letter import Form
 from pipeline.signal import Signal
 
 PATH: Final = "/v1/{signal:" + "|".join(Signal) + "}{slash:/?}"
-UNREADABLE: Final = "plain JSON that is not understood"
-"""The reason of such refusals in the metrics: theirs are texts of clients."""
 
 
 def routes(
@@ -52,7 +51,7 @@ def routes(
         cors.demand(request)
         tenant = door.tenant(guard.headers(request))
         compressed = intake.compression(request)
-        with door.room() as room:
+        with door.room(tenant) as room:
             body = await intake.body(request, compressed, config, room)
             if intake.media_type(request) == intake.PROTOBUF:
                 read = Plain(body, 0, ())

@@ -11,6 +11,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 
+from otlp.config import RETRY_S_MAX
 from otlp.receivers.join import Broken
 from pipeline.errors import (
     Forbidden,
@@ -20,9 +21,6 @@ from pipeline.errors import (
     Unauthenticated,
     Unavailable,
 )
-
-RETRY_S_MAX: Final = 30
-"""A longer hint makes a Collector drop the batch at once when it passes its own budget."""
 
 MESSAGE_MAX: Final = 500
 """Characters of a message: gRPC sends it percent-encoded in a trailer, which has 8 KiB."""

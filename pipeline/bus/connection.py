@@ -119,9 +119,11 @@ class Connection:
         """Have the callback run for each message of a subject, in order."""
         return await self.live().subscribe(subject, cb=callback)
 
-    async def tell(self, subject: str, data: bytes, headers: dict[str, str] | None = None) -> None:
+    async def tell(
+        self, subject: str, data: bytes, headers: dict[str, str] | None = None, reply: str = ""
+    ) -> None:
         """Publish on a subject that no stream keeps: nothing acknowledges it."""
-        await _uncancelled(self.live().publish(subject, data, headers=headers))
+        await _uncancelled(self.live().publish(subject, data, reply, headers))
 
     async def publish(
         self, subject: str, data: bytes, headers: dict[str, str]

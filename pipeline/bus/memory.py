@@ -5,7 +5,7 @@ import time
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Self
 from uuid import uuid4
@@ -117,6 +117,17 @@ class MemoryBus(MemoryLetters):
         if index == len(log.deliveries) or log.deliveries[index].sequence != sequence:
             return None
         return log.deliveries[index].stored_ns
+
+    async def heads(
+        self, signal: Signal, partition: int, after: int, most: int
+    ) -> Sequence[Delivery]:
+        """Return what stands above `after`, without the payloads."""
+        log = self._logs[signal, partition]
+        start = log.index(after)
+        return [
+            replace(one, message=replace(one.message, payload=b""))
+            for one in log.deliveries[start : start + most]
+        ]
 
     async def purge(self, signal: Signal, partition: int, below: int) -> None:
         """Forget the messages whose sequence is below `below`."""

@@ -1,7 +1,7 @@
 """The bus on NATS JetStream."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import count
 from typing import Final, Self
@@ -10,12 +10,13 @@ from uuid import uuid4
 from pipeline.bus import streams
 from pipeline.bus.config import HEADERS_BYTES_MAX, BusConfig
 from pipeline.bus.connection import Connection
+from pipeline.bus.heads import heads
 from pipeline.bus.letters import NatsLetters
 from pipeline.bus.reader import NatsReader
 from pipeline.bus.verdicts import NO_MESSAGE, RefusalError, verdicts
 from pipeline.bus.wire import Codec
 from pipeline.errors import Overloaded, Setup, TooLarge
-from pipeline.ports import LogState, Message
+from pipeline.ports import Delivery, LogState, Message
 from pipeline.signal import Signal
 
 CONNECT_WAIT_S: Final = 15
@@ -127,6 +128,14 @@ class NatsBus(NatsLetters):
                     return None
                 raise
         return streams.time_ns(answer["message"]["time"])
+
+    async def heads(
+        self, signal: Signal, partition: int, after: int, most: int
+    ) -> Sequence[Delivery]:
+        """Return what stands above `after`, without the payloads; raises Unavailable."""
+        stream = streams.name(signal, partition)
+        with verdicts():
+            return await heads(self._reading, stream, self._names(), after, most)
 
     async def purge(self, signal: Signal, partition: int, below: int) -> None:
         """Forget the messages whose sequence is below `below`; raises Unavailable."""

@@ -19,7 +19,7 @@ from pipeline.bus.wire import Codec
 from pipeline.errors import Unavailable
 from pipeline.ports import Delivery
 
-PULL_BYTES: Final = 16 * 2**20
+PULL_BYTES: Final = 4 * 2**20
 """What one pull may bring. One is under way at a time and the next is sent only when less than this
 is held, so a reader holds at most twice as much, and one message."""
 
@@ -171,16 +171,7 @@ class NatsReader:
             f"CONSUMER.CREATE.{self._stream}.{name}",
             {
                 "stream_name": self._stream,
-                "config": {
-                    "name": name,
-                    "deliver_policy": "by_start_sequence",
-                    "opt_start_seq": self._seen + 1,
-                    "ack_policy": "none",
-                    "replay_policy": "instant",
-                    "mem_storage": True,
-                    "num_replicas": 1,
-                    "inactive_threshold": CONSUMER_IDLE_S * 10**9,
-                },
+                "config": streams.consumer(name, self._seen, CONSUMER_IDLE_S),
             },
         )
         if breaks != self._connection.breaks:
@@ -220,21 +211,19 @@ class NatsReader:
         if not message.reply:
             self._answered(message.headers or {})
             return
-        # $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<tries>.<stream sequence>.
-        # <consumer sequence>.<nanoseconds>.<pending>[.<token>]
-        tokens = message.reply.split(".")
-        fields = tokens[2:] if len(tokens) == 9 else tokens[4:]
-        if consumer.lost or fields[1] != consumer.name:
+        place = streams.place(message.reply)
+        if consumer.lost or place.consumer != consumer.name:
             return
-        sequence, number = int(fields[3]), int(fields[4])
-        if number != consumer.number + 1 or sequence <= self._seen:
+        if place.number != consumer.number + 1 or place.sequence <= self._seen:
             self._lose()
             return
-        consumer.number, self._seen = number, sequence
+        consumer.number, self._seen = place.number, place.sequence
         consumer.coming -= 1
         consumer.alone = False
         self._held_bytes += len(message.data)
-        self._arrivals.append(Arrival(sequence, int(fields[5]), message.headers, message.data))
+        self._arrivals.append(
+            Arrival(place.sequence, place.stored_ns, message.headers, message.data)
+        )
         self._changed.set()
 
     def _answered(self, headers: Mapping[str, str]) -> None:

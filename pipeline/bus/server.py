@@ -19,6 +19,7 @@ from pipeline.bus.config import HEADERS_BYTES_MAX, BusConfig
 from pipeline.bus.disk import Disk
 from pipeline.errors import Setup
 from pipeline.folder import DataFolder
+from pipeline.signal import Signal
 
 HOST: Final = "127.0.0.1"
 USER: Final = "aura"
@@ -30,6 +31,10 @@ BACKOFF_MIN_S: Final = 0.1
 BACKOFF_MAX_S: Final = 10.0
 HEALTHY_S: Final = 60.0
 """A child that ran for so long starts the back-off anew."""
+
+HEAP_BYTES: Final = 64 * 2**20
+LOG_HEAP_BYTES: Final = 16 * 2**20
+"""What the server's heap is to stay below, and more for each log; a soft limit."""
 
 START_ATTEMPTS: Final = 3
 DISK_LOOK_S: Final = 1.0
@@ -136,6 +141,10 @@ class EmbeddedServer:
             "--config",
             str(self._home / "server.conf"),
         ]
+        # Go lets its heap double before it collects; with a limit it does so earlier when there is
+        # much. What the operator says counts.
+        limit = HEAP_BYTES + LOG_HEAP_BYTES * len(Signal) * self._config.partitions
+        environment = {"GOMEMLIMIT": str(limit), **os.environ}
         with (self._home / "start.log").open("wb") as complaints:
             return await create_subprocess_exec(
                 *command,
@@ -143,6 +152,7 @@ class EmbeddedServer:
                 stdout=complaints,
                 stderr=complaints,
                 cwd=self._home,
+                env=environment,
                 pass_fds=(self._folder.lock,),
                 # Ctrl-C goes to a whole process group; the bus must outlive the drain it starts.
                 start_new_session=True,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import nats.errors
 
@@ -128,6 +128,38 @@ async def state(connection: Connection, stream: str) -> LogState:
     first = int(info["state"]["first_seq"]) if info["state"]["messages"] else last + 1
     room = int(info["config"]["max_bytes"])
     return LogState(str(info["created"]), first, last, int(info["state"]["bytes"]) / room)
+
+
+class Place(NamedTuple):
+    """Where a consumer says that a message stands; `number` is its own count of them."""
+
+    consumer: str
+    sequence: int
+    number: int
+    stored_ns: int
+
+
+def place(reply: str) -> Place:
+    """Read the subject on which a delivery could be acknowledged."""
+    # $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<tries>.<stream sequence>.
+    # <consumer sequence>.<nanoseconds>.<pending>[.<token>]
+    tokens = reply.split(".")
+    fields = tokens[2:] if len(tokens) == 9 else tokens[4:]
+    return Place(fields[1], int(fields[3]), int(fields[4]), int(fields[5]))
+
+
+def consumer(name: str, after: int, idle_s: int) -> dict[str, Any]:
+    """Return the settings of a consumer that reads above a sequence and acknowledges nothing."""
+    return {
+        "name": name,
+        "deliver_policy": "by_start_sequence",
+        "opt_start_seq": after + 1,
+        "ack_policy": "none",
+        "replay_policy": "instant",
+        "mem_storage": True,
+        "num_replicas": 1,
+        "inactive_threshold": idle_s * 10**9,
+    }
 
 
 def time_ns(text: str) -> int:

@@ -1,6 +1,7 @@
 """A message as it travels on NATS: headers and a zstd frame."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote
@@ -8,6 +9,7 @@ from urllib.parse import quote, unquote
 import zstandard
 
 from pipeline.ports import DEFAULT_TENANT, Message
+from pipeline.reason import Reason
 
 CONTENT_VERSION: Final = "1"
 FOREIGN: Final = -1
@@ -19,6 +21,9 @@ RAW_BYTES_MAX: Final = 64 * 2**20
 TENANT: Final = "Aura-Tenant"
 ACCEPTED: Final = "Aura-Accepted"
 REFUSED: Final = "Aura-Refused"
+REASONS: Final = "Aura-Reasons"
+"""Why, where something was refused: `time=3 value=1`."""
+
 ARRIVED: Final = "Aura-Arrived"
 RAW_BYTES: Final = "Aura-Raw-Bytes"
 CONTENT: Final = "Aura-Content"
@@ -51,6 +56,8 @@ class Codec:
             RAW_BYTES: str(len(message.payload)),
             CONTENT: CONTENT_VERSION,
         }
+        if message.reasons:
+            headers[REASONS] = " ".join(f"{name}={n}" for name, n in message.reasons.items())
         return headers, self._compressor.compress(message.payload)
 
     def unpack(self, headers: Mapping[str, str] | None, data: bytes) -> Message:
@@ -60,22 +67,16 @@ class Codec:
         What a stranger published comes back as it is, with the default tenant and `FOREIGN` as its
         count; it costs no more memory than its own bytes.
         """
+        headers = headers or {}
         try:
-            return self._ours(headers or {}, data)
+            head = _head(headers)
+            return replace(head, payload=self._payload(data, _count(headers, RAW_BYTES)))
         except UnreadableError:
-            return Message(DEFAULT_TENANT, data, accepted=FOREIGN, refused=0, arrived_ns=0)
-
-    def _ours(self, headers: Mapping[str, str], data: bytes) -> Message:
-        if headers.get(CONTENT) != CONTENT_VERSION:
-            raise UnreadableError(f"content version {headers.get(CONTENT)}")
-        tenant = _unquoted(headers.get(TENANT, ""))
-        accepted, refused, arrived_ns = (_count(headers, name) for name in _COUNTS)
-        raw_bytes = _count(headers, RAW_BYTES)
-        if raw_bytes > RAW_BYTES_MAX:
-            raise UnreadableError(f"unpacks to {raw_bytes} bytes")
-        return Message(tenant, self._payload(data, raw_bytes), accepted, refused, arrived_ns)
+            return _foreign(data)
 
     def _payload(self, data: bytes, raw_bytes: int) -> bytes:
+        if raw_bytes > RAW_BYTES_MAX:
+            raise UnreadableError(f"unpacks to {raw_bytes} bytes")
         try:
             # zstandard allocates what the frame's own header says, whatever limit it is given.
             if zstandard.frame_content_size(data) != raw_bytes:
@@ -85,11 +86,46 @@ class Codec:
             raise UnreadableError(str(error)) from error
 
 
+def head(headers: Mapping[str, str] | None) -> Message:
+    """Return what the headers alone tell: the message that `unpack` returns, with no payload."""
+    try:
+        return _head(headers or {})
+    except UnreadableError:
+        return _foreign(b"")
+
+
+def _foreign(data: bytes) -> Message:
+    return Message(DEFAULT_TENANT, data, accepted=FOREIGN, refused=0, arrived_ns=0)
+
+
+def _head(headers: Mapping[str, str]) -> Message:
+    if headers.get(CONTENT) != CONTENT_VERSION:
+        raise UnreadableError(f"content version {headers.get(CONTENT)}")
+    tenant = _unquoted(headers.get(TENANT, ""))
+    accepted, refused, arrived_ns = (_count(headers, name) for name in _COUNTS)
+    reasons = _reasons(headers.get(REASONS, ""))
+    if sum(reasons.values()) > refused:
+        raise UnreadableError(f"{REASONS} counts more than {refused}")
+    return Message(tenant, b"", accepted, refused, arrived_ns, reasons)
+
+
 _COUNTS: Final = (ACCEPTED, REFUSED, ARRIVED)
 
 
+def _reasons(text: str) -> dict[Reason, int]:
+    """Read what is known of the reasons; what a newer version names stays without one."""
+    pairs = (part.partition("=") for part in text.split())
+    return {Reason(name): _number(REASONS, n) for name, _, n in pairs if name in _KNOWN}
+
+
+_KNOWN: Final = frozenset(Reason)
+
+
 def _count(headers: Mapping[str, str], name: str) -> int:
-    text = headers.get(name, "")
+    return _number(name, headers.get(name, ""))
+
+
+def _number(name: str, text: str) -> int:
     # int() alone takes signs, underscores and the digits of every script, at any length.
     if not (text.isascii() and text.isdigit() and len(text) <= 19) or int(text) > _COUNT_MAX:
         raise UnreadableError(f"{name} is {text!r}")

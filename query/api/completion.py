@@ -55,7 +55,7 @@ class CompletionApi:
         signal = _signal(given)
         prefix = parameters.text(given, "prefix")
         limit = parameters.limit(given, limits)
-        start_ns, end_ns = parameters.span(given, limits, asked.now_ns)
+        start_ns, end_ns = parameters.span(given, parameters.range_ns(limits), asked.now_ns)
         found = field(parameters.text(given, "field"), signal, "field")
         known = None if isinstance(found, AttributeField) else _known(found)
         if known is not None:

@@ -48,11 +48,16 @@ def read(given: MultiMapping[str], limits: Limits, now_ns: int) -> Range:
     Without `limit` it is `limits.rows`, of tables `limits.rows_max`. Raises Wrong, which names the
     parameter, and for `q` the place in it.
     """
-    start_ns, end_ns = span(given, limits, now_ns)
+    start_ns, end_ns = span(given, range_ns(limits), now_ns)
     query = parse(given.get("q", ""))
     # A table is small by what its stages say, not by being cut.
     rows = limits.rows_max if query.stages else limits.rows
     return Range(start_ns, end_ns, limit(given, limits, rows), query)
+
+
+def range_ns(limits: Limits) -> int:
+    """Return how long a time range is that has no start."""
+    return int(limits.range * SECOND_NS)
 
 
 def flag(given: MultiMapping[str], name: str) -> bool:
@@ -95,16 +100,16 @@ def limit(given: MultiMapping[str], limits: Limits, default: int = 0) -> int:
     return _limit(value, limits) if value else default or limits.rows
 
 
-def span(given: MultiMapping[str], limits: Limits, now_ns: int) -> tuple[int, int]:
+def span(given: MultiMapping[str], length_ns: int, now_ns: int) -> tuple[int, int]:
     """
     Return the time range in Unix nanoseconds, its end not in it; raises Wrong.
 
-    Without `end` it ends now, without `start` it is `limits.range` long, an empty one counts as not
+    Without `end` it ends now, without `start` it is `length_ns` long, an empty one counts as not
     given.
     """
     end, start = given.get("end"), given.get("start")
     end_ns = times.parse(end, "end", now_ns) if end else now_ns
-    default_ns = max(0, end_ns - int(limits.range * SECOND_NS))
+    default_ns = max(0, end_ns - length_ns)
     start_ns = times.parse(start, "start", now_ns) if start else default_ns
     if start_ns >= end_ns:
         raise Wrong(f"start ({times.text(start_ns)}) is not before end", "start")

@@ -63,7 +63,7 @@ class ServicesApi:
         """Answer `{"dependencies": [{"parent", "child", "calls", "errors"}]}`, most calls first."""
         asked = self._desk.open(request, ("start", "end", "limit", "explain"))
         limits = self._desk.engine.limits
-        start_ns, end_ns = parameters.span(request.query, limits, asked.now_ns)
+        start_ns, end_ns = parameters.span(request.query, parameters.range_ns(limits), asked.now_ns)
         plan = Dependencies(asked.tenant, start_ns, end_ns, parameters.limit(request.query, limits))
         return await self._desk.answer(
             asked,

@@ -65,7 +65,7 @@ def summaries(tenant: str, trace_ids: list[str]) -> Statement:
     argMinIf(toString(service_name), {EARLIEST}) AS root_service,
     argMinIf(toString(name), {EARLIEST}) AS root_name
 FROM spans
-WHERE {wanted} AND {bounded(wanted)} AND {hours(wanted)}
+WHERE {wanted} AND {bounded(wanted)}
 GROUP BY trace_id
 ORDER BY start_ns DESC, trace_id DESC"""
     return Statement(sql, parameters.bound)
@@ -96,19 +96,21 @@ def among(trace_ids: list[str], parameters: Parameters) -> str:
 
 
 def bounded(wanted: str) -> str:
-    """Bound the time by where these traces lie: constants by the time that indexes are read."""
-    first, last = (
-        f"(SELECT {bound} FROM trace_bounds WHERE {wanted})"
-        for bound in ("min(first)", "max(last)")
-    )
-    return f"time >= {first} AND time <= {last}"
+    """
+    Bound the time by where these traces lie: constants by the time that indexes are read.
 
-
-def hours(wanted: str) -> str:
-    """Bound the hours, by which spans are sorted: many traces lie here and there in their range."""
+    And the hours, by which spans are sorted: many traces lie here and there in their range.
+    """
     first, last = (f"intDiv({bound}, {HOUR_NS})" for bound in ("first", "last"))
-    each = f"arrayJoin(range({first}, {last} + 1))"
-    return f"intDiv(time, {HOUR_NS}) IN (SELECT {each} FROM trace_bounds WHERE {wanted})"
+    # One text, which is asked once.
+    bounds = (
+        f"(SELECT (min(first), max(last), groupUniqArrayArray(range({first}, {last} + 1))) "
+        f"FROM trace_bounds WHERE {wanted})"
+    )
+    return (
+        f"time >= tupleElement({bounds}, 1) AND time <= tupleElement({bounds}, 2) "
+        f"AND intDiv(time, {HOUR_NS}) IN (SELECT arrayJoin(tupleElement({bounds}, 3)))"
+    )
 
 
 def _points(plan: Records, parameters: Parameters) -> Statement:

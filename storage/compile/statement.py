@@ -10,8 +10,10 @@ from pipeline.plan import (
     Dependencies,
     Heads,
     Keys,
+    Ledger,
     Metrics,
     Operations,
+    Positions,
     Question,
     Records,
     Services,
@@ -22,7 +24,7 @@ from pipeline.plan import (
 )
 from pipeline.signal import Signal
 from storage import answers, newest
-from storage.compile import clickhouse, graph, lists, table, whole
+from storage.compile import clickhouse, graph, ledger, lists, table, whole
 from storage.compile.parameters import Statement
 from storage.kinds import kinds
 
@@ -34,10 +36,12 @@ _LISTS: Final[Mapping[type, tuple[Callable[[Any], Statement], pa.Schema]]] = {
     Operations: (lists.operations, answers.OPERATIONS),
     Metrics: (lists.metrics, answers.METRICS),
     Dependencies: (graph.dependencies, answers.DEPENDENCIES),
+    Positions: (ledger.positions, answers.POSITIONS),
+    Ledger: (ledger.ledger, answers.LEDGER),
 }
 
 
-def statement(plan: Question) -> tuple[Statement, pa.Schema]:
+def statement(plan: Question | Positions | Ledger) -> tuple[Statement, pa.Schema]:
     """Return the one statement that answers a plan; raises Rejected for what none answers."""
     match plan:
         case Records():

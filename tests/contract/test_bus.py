@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+from dataclasses import replace
 
 import pytest
 
 from pipeline.errors import Overloaded, TooLarge
 from pipeline.ports import Delivery
+from pipeline.reason import Reason
 from pipeline.signal import Signal
 from tests.support.buses import MemoryRig, message, nats_rig, take_all
 
@@ -89,6 +91,36 @@ async def test_two_readers_of_a_log_get_everything_each(bus):
 
     async with bus.read(LOGS, 0, 0) as one, bus.read(LOGS, 0, 0) as other:
         assert await take_all(one, 10) == await take_all(other, 10)
+
+
+async def test_heads_are_what_stands_above_a_sequence_without_the_payloads(bus):
+    refused = {Reason.TIME: 2, Reason.OTHER: 1}
+    sent = [message(b"1" * 9999, accepted=4, tenant="é=1 x"), message(refused=3, reasons=refused)]
+    for one in [message(b"0"), *sent]:
+        await bus.publish(LOGS, one)
+    async with bus.read(LOGS, 0, after=1) as reader:
+        taken = await take_all(reader, 2)
+
+    heads = await bus.heads(LOGS, 0, 1, 100)
+
+    assert [one.message.payload for one in heads] == [b"", b""]
+    assert [
+        replace(head, message=replace(head.message, payload=one.message.payload))
+        for head, one in zip(heads, taken, strict=True)
+    ] == taken
+    assert list(await bus.heads(LOGS, 0, 3, 100)) == []
+    assert list(await bus.heads(LOGS, 0, 9, 100)) == []
+    assert list(await bus.heads(TRACES, 0, 0, 100)) == []
+
+
+async def test_heads_are_the_first_of_as_many_as_are_asked_for(bus):
+    await fill(bus, 300)
+    await bus.purge(LOGS, 0, below=50)
+
+    heads = await bus.heads(LOGS, 0, 10, 200)
+
+    assert [one.sequence for one in heads] == list(range(50, 250))
+    assert len(await bus.heads(LOGS, 0, 0, 251)) == 251
 
 
 async def test_take_returns_an_empty_list_when_nothing_came(bus):

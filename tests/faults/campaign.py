@@ -11,6 +11,7 @@ from typing import Final
 
 from tests.faults import disk, fault
 from tests.faults.clock import Clock
+from tests.faults.count import count, unbalanced
 from tests.faults.fault import Fault, Scene
 from tests.faults.round import Owed, Tale, play
 from tests.faults.supervisor import Supervisor
@@ -34,6 +35,7 @@ def settings(chance: Random) -> dict[str, str]:
         "AURA_BUS_MESSAGE_BYTES_MAX": chance.choice(("16384", "8323072")),
         "AURA_BUS_SYNC": chance.choice(("default", "always")),
         "AURA_ROUTER_GROUP_RECORDS_MAX": chance.choice(("200", "50000")),
+        "AURA_INGESTOR_LIMITS_RECORDS_PER_S": chance.choice(("0", "0", "500")),
     }
 
 
@@ -56,6 +58,15 @@ class Stage:
         drawn = fault.draw(chance, fault.possible(small_disk=self.mounted))
         scene = Scene(self.folder, self._supervisor, chance, f"r{number}", self._clock)
         return play(scene, faults or [drawn], self._owed)
+
+    def complaints_without_one_log(self) -> tuple[str, ...]:
+        """Take a record out of the store that is down; return what is then found wrong."""
+        aura, told = self._supervisor.aura, self._owed.told
+        first = "SELECT min(attributes.value[1]) FROM logs"
+        where = f"WHERE attributes.value[1] = ({first})"
+        aura.sql(f"ALTER TABLE logs DELETE {where} SETTINGS mutations_sync = 2")
+        now = count(aura)
+        return (*now.wrong, *unbalanced(told, now))
 
     def keep(self, where: Path) -> None:
         """Copy everything aside."""

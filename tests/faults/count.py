@@ -1,7 +1,8 @@
 """What a store holds, counted: records by label, and whether the ledger agrees with them."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from pipeline.signal import Signal
@@ -35,6 +36,8 @@ class Count:
     received: int
     filtered: int
     wrong: tuple[str, ...]
+    recorded: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By signal: what its commit records say, in all, and as `rows` what its tables hold."""
 
 
 def count(aura: Aura) -> Count:
@@ -59,12 +62,41 @@ def count(aura: Aura) -> Count:
     names = [signal for signal in Signal for _ in COUNTED[signal]]
     for signal, ((below, _above),) in zip(names, tables, strict=True):
         committed[signal] += int(str(below))
+    recorded = {
+        signal.value: {
+            **{kind: sum(getattr(one, kind) for one in entries if one.signal == signal)
+               for kind in KINDS},
+            "rows": committed[signal],
+        }
+        for signal in Signal
+    }  # fmt: skip
     return Count(
         labels,
         sum(entry.received for entry in entries),
         sum(entry.filtered for entry in entries),
         tuple(_complaints(entries, committed)),
+        recorded,
     )
+
+
+def ledger(aura: Aura) -> Mapping[str, dict[str, int]]:
+    """Return what `/v1/ledger` of a running Aura tells of all times, by signal."""
+    answer = aura.ask("/v1/ledger", start="1970-01-01T00:00:00Z", end="2200-01-01T00:00:00Z")
+    assert "warnings" not in answer, answer["warnings"]
+    return {str(one["signal"]): one for one in answer["ledger"]}  # type: ignore[misc]
+
+
+def unbalanced(told: Mapping[str, dict[str, int]], counted: Count) -> Iterator[str]:
+    """Say where the ledger that was told does not balance, or is not what was counted."""
+    for signal, numbers in told.items():
+        kept = sum(numbers[kind] for kind in KINDS[1:]) + numbers["in_flight"]
+        if numbers["received"] != kept or numbers["in_flight"] or numbers["refused"]:
+            yield f"the ledger of {signal} does not balance: {numbers}"
+        recorded = counted.recorded[signal]
+        found = {kind: numbers[kind] for kind in KINDS}
+        found["rows"] = numbers["stored"] - numbers["expired"]
+        if found != recorded:
+            yield f"the ledger of {signal} tells {found}, counted are {recorded}"
 
 
 def _complaints(entries: list[Entry], committed: Counter[Signal]) -> list[str]:

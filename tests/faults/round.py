@@ -3,14 +3,14 @@
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
 from pipeline.signal import Signal
 from tests.faults.client import FILTERED, Client
-from tests.faults.count import Count, count
+from tests.faults.count import Count, count, ledger, unbalanced
 from tests.faults.fault import CONDITIONS, FULL_STREAM, Fault, Scene
 from tests.faults.transport import Grpc, Http
 from tests.fuzz.watch import outcries
@@ -24,6 +24,10 @@ CALM: Final = frozenset({"", "rude clients", "clock jumps"})
 
 GAVE_UP: Final = re.compile("DEADLINE_EXCEEDED|timed out")
 EXPECTED: Final = frozenset({"stream full", "disk full", "store refuses"})
+
+
+Told = Mapping[str, dict[str, int]]
+"""What `/v1/ledger` said at the end of a round, by signal; empty when it could not be asked."""
 
 
 @dataclass
@@ -59,6 +63,8 @@ class Owed:
     answered: set[str] = field(default_factory=set)
     unanswered: set[str] = field(default_factory=set)
     counted: Count = field(default_factory=lambda: Count(Counter(), 0, 0, ()))
+    told: Told = field(default_factory=dict)
+    """The ledger at the end of the last round."""
 
 
 def play(scene: Scene, faults: Sequence[Fault], owed: Owed) -> Tale:
@@ -73,6 +79,7 @@ def play(scene: Scene, faults: Sequence[Fault], owed: Owed) -> Tale:
     supervisor.settings = _settings(scene, faults)
     clients = _clients(scene)
     log_size = _log_size(scene)
+    told: Told = {}
     try:
         supervisor.ready()
         for client in clients:
@@ -82,12 +89,12 @@ def play(scene: Scene, faults: Sequence[Fault], owed: Owed) -> Tale:
             _happen(scene, fault)
             supervisor.ready()
             _all_answered(clients, f"after {fault}, failed starts {supervisor.failed_starts}")
-        _end(scene, clients)
+        told = _end(scene, clients)
     except Exception as error:  # noqa: BLE001 - whatever it is: this round has failed
         tale.wrong.append(f"{type(error).__name__}: {error}")
-        _recover(scene, clients, tale)
+        told = _recover(scene, clients, tale)
     tale.wrong += outcries(supervisor.aura.folder / "stderr.log", log_size)
-    _settle(tale, scene, clients, owed)
+    _settle(tale, scene, clients, owed, told)
     tale.seconds = time.monotonic() - began
     return tale
 
@@ -144,8 +151,8 @@ def _all_answered(clients: list[Client], when: str) -> None:
         raise AssertionError(f"{error}: {said}") from None
 
 
-def _end(scene: Scene, clients: list[Client]) -> None:
-    """Let the clients end, wait until the last answered record of each is found, stop Aura."""
+def _end(scene: Scene, clients: list[Client]) -> Told:
+    """Let the clients end, wait until all is found; return the ledger, and stop Aura."""
     for client in clients:
         client.stop()
     for client in clients:
@@ -155,19 +162,33 @@ def _end(scene: Scene, clients: list[Client]) -> None:
     for client in clients:
         if client.last:
             _found(scene, client)
+    told = _nothing_in_flight(scene)
     code = scene.supervisor.aura.stop()
     assert code == 0, f"a stop ended with {code}"
+    return told
 
 
-def _recover(scene: Scene, clients: list[Client], tale: Tale) -> None:
+def _nothing_in_flight(scene: Scene) -> Told:
+    told: list[Told] = []
+
+    def landed() -> bool:
+        told.append(ledger(scene.supervisor.aura))
+        return not any(one["in_flight"] for one in told[-1].values())
+
+    poll(landed, AFTER_S, "nothing is in flight")
+    return told[-1]
+
+
+def _recover(scene: Scene, clients: list[Client], tale: Tale) -> Told:
     """Start anew after a failure: what is still not there then is lost."""
     scene.supervisor.aura.kill()
     try:
         scene.supervisor.ready()
-        _end(scene, clients)
+        return _end(scene, clients)
     except Exception as error:  # noqa: BLE001 - as above
         tale.wrong.append(f"after a new start, {type(error).__name__}: {error}")
         scene.supervisor.aura.kill()
+        return {}
 
 
 def _found(scene: Scene, client: Client) -> None:
@@ -182,8 +203,8 @@ def _log_size(scene: Scene) -> int:
     return log.stat().st_size if log.exists() else 0
 
 
-def _settle(tale: Tale, scene: Scene, clients: list[Client], owed: Owed) -> None:
-    """Count what is stored and compare it with what was answered, in all rounds of the folder."""
+def _settle(tale: Tale, scene: Scene, clients: list[Client], owed: Owed, told: Told) -> None:
+    """Compare what is stored with what was answered in all rounds of the folder, and the ledger."""
     answered = set().union(*(client.answered for client in clients))
     unanswered = set().union(*(client.unanswered for client in clients))
     if scene.rude is not None:
@@ -192,6 +213,7 @@ def _settle(tale: Tale, scene: Scene, clients: list[Client], owed: Owed) -> None
         tale.wrong += [f"{client.name} was refused for good: {why}" for why in client.refused[:3]]
     tale.sent, tale.answered = len(answered) + len(unanswered), len(answered)
     tale.unanswered = len(unanswered)
+    owed.told = told
     owed.answered |= answered
     owed.unanswered |= unanswered
     before = owed.counted
@@ -202,7 +224,7 @@ def _settle(tale: Tale, scene: Scene, clients: list[Client], owed: Owed) -> None
     doubled = [one for one, number in now.labels.items() if number > 1]
     strange = set(now.labels) - owed.answered - owed.unanswered
     tale.lost, tale.doubled = len(lost), len(doubled)
-    tale.wrong += now.wrong
+    tale.wrong += [*now.wrong, *unbalanced(told, now)]
     for what, some in (("lost", lost), ("doubled", doubled), ("never sent", strange)):
         if some:
             tale.wrong.append(f"{what} {len(some)}: {sorted(some)[:5]}")

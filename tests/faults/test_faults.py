@@ -14,13 +14,17 @@ FAULTS = (
 
 
 @pytest.mark.slow
-def test_faults_lose_and_double_nothing():
+def test_faults_lose_and_double_nothing_and_the_ledger_balances():
     seed = seeded()
     stage = Stage(seed, 0, small_disk=False)
     try:
         tale = stage.play(seed, 0, FAULTS)
+        complaints = stage.complaints_without_one_log()
     finally:
         stage.close()
     print(f"seed {seed} {tale}")
     assert not tale.wrong, f"seed {seed}: {tale}"
     assert tale.answered > 0
+    by_record, by_ledger = complaints
+    assert "stored by the ledger" in by_record
+    assert "the ledger of logs tells" in by_ledger

@@ -13,18 +13,21 @@ class Keys {
   void add(Bytes key) {
     uint64_t hash = Ends::of(key).hash(key.size());
     for (size_t index = 0; index < size_; ++index) {
-      if (hashes_[index] == hash && keys_[index] == key) unclear();
+      if (hashes_[index] == hash && Bytes(keys_[index], sizes_[index]) == key) unclear();
     }
     if (size_ == kMost) unclear();
     hashes_[size_] = hash;
-    keys_[size_++] = key;
+    keys_[size_] = key.data();
+    sizes_[size_++] = key.size();
   }
 
   static constexpr size_t kMost = 64;
 
  private:
+  // Nothing of them is written before it is used: most objects have few keys.
   uint64_t hashes_[kMost];
-  Bytes keys_[kMost];
+  const char* keys_[kMost];
+  size_t sizes_[kMost];
   size_t size_ = 0;
 };
 

@@ -13,16 +13,20 @@ from pipeline.plan import (
     AttributeField,
     Column,
     Compare,
+    Ledger,
     Level,
     Not,
     Operator,
     Or,
+    Positions,
+    Reached,
     Records,
     Trace,
     Traces,
 )
 from pipeline.signal import Signal
 from storage.compile import clickhouse as compiled
+from storage.compile import ledger
 
 FOLDER = Path(__file__).parent
 DAY = 86_400 * 10**9
@@ -86,6 +90,10 @@ STATEMENTS = {
     ),
     "traces_matching": compiled.matching(Traces("acme", DAY, 2 * DAY, SLOW, 20)),
     "traces_summaries": compiled.summaries("acme", ["00" * 16, "FF" * 16]),
+    "ledger": ledger.ledger(
+        Ledger("acme", DAY, 2 * DAY, DAY, 3 * DAY, (Reached(Signal.LOGS, 0, 2, 9),))
+    ),
+    "ledger_positions": ledger.positions(Positions(1)),
     "trace": compiled.trace(Trace("acme", bytes(range(16)), 1000)),
 }
 

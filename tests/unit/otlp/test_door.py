@@ -7,11 +7,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from otlp.door import Door, Outcome
+from otlp.codec import rules
+from otlp.door import Door, Outcome, Sent
 from otlp.receivers.budget import REQUEST_BYTES
 from otlp.receivers.join import Broken
 from pipeline.errors import Overloaded, Rejected, TooLarge, Unavailable
 from pipeline.ports import Message
+from pipeline.reason import Reason
 from pipeline.signal import Signal
 from tests.support.otlp_requests import (
     Gate,
@@ -164,6 +166,35 @@ async def test_cases_26_27_refused_records_are_counted_in_the_message(
         [outcome] if any(outcome) else []
     )
     assert all(bool(message.payload) == bool(message.accepted) for message in messages)
+
+
+async def test_the_message_says_by_name_why_records_were_refused():
+    gate = Gate(memory_bus().publish)
+    tiny = 100
+    async with door(gate, ingestor(publishes_max=1), message_bytes_max=tiny) as stands:
+        first = asyncio.create_task(admit(stands, spans(1)))
+        await until(lambda: gate.messages)
+        plain = Sent({rules.UNREADABLE: 5})
+        rest = [
+            asyncio.create_task(admit(stands, spans(0, zero_ids=2, short_ids=1))),
+            asyncio.create_task(stands.admit(TRACES, "default", spans(0, zero_ids=1), None, plain)),
+            asyncio.create_task(admit(stands, spans(2, name="x" * tiny))),
+        ]
+        await until(lambda: sum(not one.done() for one in rest) == 3)
+        gate.opened.set()
+        await asyncio.gather(first, *rest)
+    reasons = sum((Counter(one.reasons) for one in gate.messages), Counter())
+    assert reasons == {"trace_id": 3, "span_id": 1, "unreadable": 5, "size": 2}
+    assert [sum(one.reasons.values()) for one in gate.messages] == [
+        one.refused for one in gate.messages
+    ]
+
+
+def test_every_rule_has_a_name_of_its_own_in_the_ledger():
+    counted = rules.reasons(dict.fromkeys(rules.RULES[1:], 1))
+    assert Reason.OTHER not in counted
+    assert counted.total() == len(rules.RULES) - 1
+    assert rules.reasons({"a rule of tomorrow": 3}) == {Reason.OTHER: 3}
 
 
 async def test_case_33_what_is_counted_are_points_not_metrics():

@@ -1,14 +1,16 @@
 """What is packed is unpacked; anything else stays as it is."""
 
 import os
+from dataclasses import replace
 
 import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as some
 
-from pipeline.bus.wire import FOREIGN, RAW_BYTES_MAX, Codec
+from pipeline.bus.wire import FOREIGN, RAW_BYTES_MAX, Codec, head
 from pipeline.ports import Message
+from pipeline.reason import Reason
 
 counts = some.integers(0, 2**63 - 1)
 # Without surrogates, which no text from the network holds.
@@ -19,6 +21,37 @@ tenants = some.text(some.characters(exclude_categories=["Cs"]), min_size=1)
 def test_a_message_comes_back(message):
     headers, data = Codec().pack(message)
     assert Codec().unpack(headers, data) == message
+
+
+reasons = some.dictionaries(some.sampled_from(Reason), some.integers(0, 2**40))
+
+
+@given(tenants, counts, reasons)
+def test_the_reasons_come_back_and_the_headers_alone_tell_all_but_the_payload(tenant, many, why):
+    sent = Message(tenant, b"payload", many, sum(why.values()), many, why)
+    headers, data = Codec().pack(sent)
+    assert Codec().unpack(headers, data) == sent
+    assert head(headers) == replace(sent, payload=b"")
+
+
+def test_a_message_of_an_older_version_names_no_reason():
+    headers, data = Codec().pack(Message("default", b"payload", 1, 5, 0))
+    assert "Aura-Reasons" not in headers
+    assert Codec().unpack(headers, data).reasons == {}
+
+
+def test_a_reason_of_a_newer_version_is_none():
+    headers, data = Codec().pack(Message("default", b"payload", 1, 5, 0))
+    headers["Aura-Reasons"] = "shape=2 time=3"
+    assert Codec().unpack(headers, data).reasons == {Reason.TIME: 3}
+
+
+@pytest.mark.parametrize("text", ["time=6", "time=-1", "time", "time=1.5", "time=3 value=3"])
+def test_reasons_that_cannot_be_are_foreign(text):
+    headers, data = Codec().pack(Message("default", b"payload", 1, 5, 0))
+    headers["Aura-Reasons"] = text
+    assert Codec().unpack(headers, data).accepted == FOREIGN
+    assert head(headers) == Message("default", b"", FOREIGN, 0, 0)
 
 
 @given(tenants)

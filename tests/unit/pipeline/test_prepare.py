@@ -3,6 +3,7 @@
 import pytest
 
 from pipeline.ports import Commit, Counts, Delivery
+from pipeline.reason import Reason
 from tests.support.worker_parts import JUNK, STRANGER, message, preparation
 
 
@@ -96,6 +97,22 @@ def test_a_tenant_whose_messages_are_all_poison_has_counts_and_no_batch():
 def test_what_a_processor_raises_is_the_callers():
     with pytest.raises(ValueError, match="it went off"):
         group(message("a"), message("bomb"))
+
+
+def test_the_reasons_of_refusals_are_counted_by_tenant():
+    sent = [
+        message("a", refused=3, reasons={Reason.TIME: 2}),
+        message(refused=2, reasons={Reason.TIME: 1, Reason.SIZE: 1}),
+        message("b", tenant="x", refused=1, reasons={Reason.VALUE: 1}),
+    ]
+
+    counts = group(*sent).group.counts
+
+    assert counts["default"].reasons == {Reason.TIME: 3, Reason.SIZE: 1}
+    assert counts["x"].reasons == {Reason.VALUE: 1}
+    assert preparation().without(deliveries(sent[0])[0], "", 1, "log").group.counts[
+        "default"
+    ].reasons == {Reason.TIME: 2}
 
 
 def test_a_message_left_out_moves_the_position_and_is_counted_as_buried():

@@ -513,7 +513,7 @@ async def test_a_failure_of_a_processor_that_passes_buries_nothing_from_a_larger
 
 
 @virtual
-async def test_at_most_three_groups_are_in_memory():
+async def test_at_most_two_groups_are_in_memory():
     bus, store = FragileBus(), Store()
     store.open.clear()
     prepare = Counted()
@@ -522,7 +522,7 @@ async def test_at_most_three_groups_are_in_memory():
     async with running(bus, store, prepare=preparation([prepare]), group_records_max=1):
         await asyncio.sleep(60)
         assert store.attempts == [(1, 1)]
-        assert prepare.calls == 3
+        assert prepare.calls == 2
         store.open.set()
         await settled(bus, store)
 

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.keyring import Keyring
 from pipeline.signal import Signal
-from query.api import http, tail
+from query.api import http, ledger, tail
 from query.api.openapi import described
 from query.config import Config, Limits
 from query.engine import Engine
@@ -18,8 +18,14 @@ DOCUMENT = described()
 ENGINE = Engine(MemoryStore(), Limits())
 ROUTES = [
     route.path
-    for route in [*http.routes(ENGINE, Keyring()), *tail.routes(ENGINE, None, Keyring())]  # type: ignore[arg-type]
+    for route in [
+        *http.routes(ENGINE, Keyring()),
+        *tail.routes(ENGINE, None, Keyring()),  # type: ignore[arg-type]
+        *ledger.routes(ENGINE, None, Keyring()),
+    ]
 ]
+BESIDE = {"/v1/tail": tail.TAKES, "/v1/ledger": ledger.TAKES}
+"""Routes that need more than an engine: what they take."""
 TRACE = f"{1:032x}"
 NEEDED = {"/v1/values": {"field": "body"}, "/v1/facets": {"fields": "body"}}
 
@@ -61,8 +67,8 @@ def test_the_bounds_are_those_of_the_settings():
 
 @pytest.mark.parametrize("path", [path for path in ROUTES if path != "/v1/openapi.json"])
 async def test_what_is_documented_is_what_is_taken(reader, path):
-    if path == "/v1/tail":
-        assert {one["name"] for one in parameters(path)} == set(tail.TAKES)
+    if path in BESIDE:
+        assert {one["name"] for one in parameters(path)} == set(BESIDE[path])
         return
     url = path.replace("{trace_id}", TRACE)
     named, message = await reader.wrong(url, **{"no-such": "x"})
@@ -77,7 +83,7 @@ async def test_what_is_documented_is_what_is_taken(reader, path):
     [
         (path, one["name"])
         for path in ROUTES
-        if path not in ("/v1/openapi.json", "/v1/tail")
+        if path != "/v1/openapi.json" and path not in BESIDE
         for one in parameters(path)
         if "example" in one
     ],

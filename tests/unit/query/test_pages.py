@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otlp.codec.request import REQUESTS
 from pipeline.plan import Head, Place, TracePlace
 from pipeline.schema import LOGS
 from pipeline.signal import Signal
 from query.api.cursor import HEADS_MAX, LENGTH_MAX, Cursor, digest
 from query.wrong import Wrong
 from tests.support.readers import reading
-from tests.support.stores import NOW, group, message, messages, write
+from tests.support.stores import NOW, around, group, message, messages, write
 
 LATER = NOW + 10**9
 EVER = {"start": "1", "end": str(LATER)}
@@ -61,6 +62,25 @@ async def test_pages_are_stable_while_data_come_in(reader, signal, limit):
         assert set(found) == set(whole)
     else:
         assert [one for one in found if one in whole] == whole
+
+
+async def test_traces_are_cut_by_their_places_not_by_their_starts():
+    request = REQUESTS[Signal.TRACES]()
+    scope = around(request.resource_spans, "api").scope_spans.add()
+    # (trace, start): the first trace began before all others, and has the newest span.
+    for at, (trace, start_ns) in enumerate([(1, 1), (1, 100), (2, 50), (3, 60), (3, 10)]):
+        scope.spans.add(
+            trace_id=trace.to_bytes(16, "big"),
+            span_id=(at + 1).to_bytes(8, "big"),
+            start_time_unix_nano=NOW + start_ns,
+            end_time_unix_nano=NOW + 200,
+        )
+    async with reading([group(Signal.TRACES, [(1, "default", request)])], LATER) as one:
+        pages = [page async for page in one.pages("/v1/traces", "traces", limit=1, **EVER)]
+        both = await one.get("/v1/traces", limit=2, **EVER)
+
+    assert [[int(row["trace_id"]) for row in page] for page in pages] == [[1], [3], [2]]
+    assert [int(row["trace_id"]) for row in both["traces"]] == [3, 1]
 
 
 async def test_a_page_keeps_the_time_range_and_the_now_of_the_first(reader):
