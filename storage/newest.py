@@ -1,7 +1,7 @@
 """Newest first without reading everything: windows of time, from the end of a range backwards.
 
-Records are sorted by hour and service, not by time, so a LIMIT alone stops nothing: the engine reads
-all that may match and sorts it. What is asked is mostly in the newest hours.
+Records are sorted by hour and service, not by time, so a LIMIT stops nothing: the engine reads all
+that may match and sorts it. What is asked for is mostly in the newest hours.
 """
 
 from collections.abc import Iterator

@@ -67,12 +67,12 @@ def statements(plan: Question, now_ns: int) -> list[Statement]:
     Of those that look for the newest, each is run only when those before it found too little.
     """
     match plan:
-        case Traces(whole=None):
-            found = [clickhouse.matching(one) for one in newest.traces(plan, now_ns)]
-            return [*found, clickhouse.summaries(plan.tenant, [])]
         case Traces():
-            search = whole.candidates(plan, plan.whole)
-            return [search, clickhouse.summaries(plan.tenant, [])]
+            if plan.whole is None:
+                found = [clickhouse.matching(one) for one in newest.traces(plan, now_ns)]
+            else:
+                found = [whole.candidates(plan, plan.whole)]
+            return [*found, clickhouse.summaries(plan.tenant, [])]
         case Records():
             return [clickhouse.records(one) for one in newest.records(plan, now_ns)]
         case _:

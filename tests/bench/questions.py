@@ -14,7 +14,7 @@ TABLE_ROWS: Final = 10_001
 
 @dataclass(frozen=True)
 class Question:
-    """One kind of question; `bound_ms` is what its cold answer may take, `ratio` how often SQL's."""
+    """One kind of question; its cold answer may take `bound_ms`, or `ratio` times what SQL does."""
 
     name: str
     path: str

@@ -42,9 +42,10 @@ SHARES: Final = ((HEAVY, 0.8), ("middle", 0.15), ("", 0.05))
 CODES: Final = ["200", "201", "301", "404", "500"]
 PHRASES: Final = 5_000
 WORDS: Final = (
-    "payment order cart refused timeout retry cache miss shipped handled upstream connection "
-    "invoice stock user session token expired query slow lock pool worker restarted"
-).split()
+    *("payment", "order", "cart", "refused", "timeout", "retry", "cache", "miss", "shipped"),
+    *("handled", "upstream", "connection", "invoice", "stock", "user", "session", "token"),
+    *("expired", "query", "slow", "lock", "pool", "worker", "restarted"),
+)
 Numbers = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -207,9 +208,7 @@ def _spans(rng: np.random.Generator, began: Numbers) -> dict[str, pa.Array[Any]]
         "links": pa.array([[]], pa.list_(schema.LINK)).take(pa.array(np.zeros(rows, np.int32))),
         "dropped_links_count": _same(0, rows, pa.uint32()),
         "status_code": pa.array((failed * 2).astype(np.int32)),
-        "status_message": pa.array(["", "handler failed"]).take(
-            pa.array(failed.astype(np.int32))
-        ),
+        "status_message": pa.array(["", "handler failed"]).take(pa.array(failed.astype(np.int32))),
     }
 
 

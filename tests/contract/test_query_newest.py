@@ -53,7 +53,8 @@ def stores():
         random = Random(5)
         posts = [(n, "a", spans(n, random)) for n in range(1, 13)]
         for store in found:
-            runner.run(write(store, group(Signal.TRACES, posts[:7]), group(Signal.TRACES, posts[7:])))
+            groups = [group(Signal.TRACES, some) for some in (posts[:7], posts[7:])]
+            runner.run(write(store, *groups))
         yield runner, *found
         for one in rigs:
             runner.run(one.__aexit__(None, None, None))
