@@ -4,10 +4,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
+PROTO := proto/aura/v1/storage.proto
 CLIENTS := tests/clients
 PEERS := build/peers
 
-.PHONY: run test peers check lint types arch wheel bench bench-codec bench-memory bench-query faults fuzz fuzz-api fuzz-native golden sim pin clean
+.PHONY: run test peers check lint types arch wheel bench bench-codec bench-memory bench-query faults fuzz fuzz-api fuzz-native golden sim proto pin clean
 
 run: $(READY) ## everything in one process: embedded NATS and chdb
 	$(BIN)/aura up
@@ -32,8 +33,8 @@ arch: $(READY)
 wheel: $(READY) ## the built wheel, in an environment of its own, outside the checkout
 	sh tests/wheel.sh
 
-bench: $(READY) ## CPU-seconds per million records, beside the bare insert
-	$(BIN)/python -m tests.bench.path
+bench: $(READY) ## CPU per million records, beside the bare insert and other receivers: RECORDS= (500000)
+	$(BIN)/python -m tests.bench --records $(or $(RECORDS),500000)
 
 bench-codec: $(READY) ## microseconds a record of the codec: protobuf beside its own parse, JSON beside protobuf
 	$(BIN)/python -m tests.bench.codec
@@ -61,6 +62,9 @@ fuzz-native: $(READY) ## the native codec on mutated requests, under sanitizers:
 sim: $(READY) ## thousands of schedules of the committer: ROUNDS=, SEED=
 	ROUNDS=$${ROUNDS:-20000} $(BIN)/pytest -n 2 tests/sim
 
+proto: ## the descriptors of our own services anew, without all the rest of the set-up
+	$(BIN)/python -m grpc_tools.protoc -Iproto --descriptor_set_out=storage/storage.binpb $(PROTO)
+
 golden: $(READY) ## write the snapshots anew
 	AURA_GOLDEN=write $(BIN)/pytest tests/golden tests/unit/query
 
@@ -68,9 +72,9 @@ pin: $(READY) ## write constraints.txt from what is installed
 	$(BIN)/pip freeze --exclude-editable | grep -v '^aura' > constraints.txt
 
 clean:
-	rm -rf .venv build *.egg-info otlp/codec/*.so
+	rm -rf .venv build *.egg-info otlp/codec/*.so storage/*.binpb
 
-$(READY): pyproject.toml constraints.txt setup.py $(wildcard otlp/codec/native/*)
+$(READY): pyproject.toml constraints.txt setup.py $(wildcard otlp/codec/native/*) $(PROTO)
 	$(PYTHON) -c 'import sys; sys.exit("Aura needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'

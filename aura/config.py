@@ -7,12 +7,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from aura.auth import AuthConfig
 from aura.conditions import condition
-from otlp.config import IngestorConfig, host_and_port
+from otlp.config import IngestorConfig
 from pipeline import processors
+from pipeline.address import host_and_port
 from pipeline.bus import BusConfig
 from pipeline.bus.config import HEADERS_BYTES_MAX
 from pipeline.config import ChainConfig, RouterConfig
 from pipeline.signal import Signal
+from query.cache.config import CacheConfig
 from query.config import Config as QueryConfig
 from storage.config import StorageConfig
 
@@ -46,6 +48,7 @@ class Config(BaseModel):
     pipeline: ChainConfig = Field(default_factory=ChainConfig)
     storage: StorageConfig = Field(default_factory=StorageConfig)
     query: QueryConfig = Field(default_factory=QueryConfig)
+    cache: CacheConfig = Field(default_factory=CacheConfig)
     auth: AuthConfig = Field(default_factory=AuthConfig)
     log: LogConfig = Field(default_factory=LogConfig)
 
@@ -87,7 +90,11 @@ class Config(BaseModel):
 
     def exposed(self) -> list[str]:
         """Return the listeners where keys travel in the clear, each with what to do."""
-        tls = {"ingestor": self.ingestor.tls, "query": self.query.tls}
+        tls = {
+            "ingestor": self.ingestor.tls,
+            "storage": self.storage.tls,
+            "query": self.query.tls,
+        }
         found = []
         for name, address in self._listeners().items():
             role = name.partition(".")[0]
@@ -104,5 +111,6 @@ class Config(BaseModel):
             "ingestor.grpc": self.ingestor.grpc,
             "ingestor.http": self.ingestor.http,
             "ingestor.api": self.ingestor.api,
+            "storage.listen": self.storage.listen,
             "query.listen": self.query.listen,
         }

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 from aiohttp import web
@@ -18,8 +18,8 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 
 from aura.conditions import condition, meet
 from aura.config import Config
+from aura.role import Role, asks_another, check
 from otlp.codec import Decoder
-from otlp.config import host_and_port
 from otlp.door import Door
 from otlp.letters import LetterBox
 from otlp.receivers import cors, deadletters, listen, plain
@@ -29,6 +29,7 @@ from otlp.receivers.http import HttpReceiver
 from otlp.receivers.metrics import Metrics
 from otlp.receivers.replay import Replay
 from pipeline import probes, processors
+from pipeline.address import host_and_port
 from pipeline.bus import open_bus, open_tail
 from pipeline.errors import Setup
 from pipeline.folder import DataFolder
@@ -41,10 +42,21 @@ from pipeline.tls import Tls, TlsConfig
 from pipeline.window import TimeWindow
 from pipeline.worker import Limits, Worker
 from query.api import answers, http, ledger, tail
+from query.cache.backend import CachedBackend
+from query.cache.memory import MemoryCache
+from query.cache.meters import CacheMeters
+from query.cache.port import Cache
+from query.cache.redis import open_redis
 from query.engine import Engine
 from query.tail.hub import Hub
 from query.tail.meters import TailMeters
-from storage import open_store
+from storage import ClickHouse, MemoryStore, StorageService, open_remote, open_store
+
+SCHEMA_WAIT_S: Final = 30.0
+"""How long a role that does not migrate waits for the role that does."""
+
+SPARE_S: Final = 5.0
+"""How much longer than `query.limits.timeout` a question to another process may last."""
 
 Tell = Callable[[str], None]
 
@@ -52,34 +64,28 @@ LINE_BYTES_MAX: Final = 64 * 1024
 """Of a request's first line: the longest query, when all of it is percent-encoded."""
 
 
-class Role(StrEnum):
-    """What a process does."""
-
-    INGESTOR = "ingestor"
-    ROUTER = "router"
-    QUERY = "query"
-
-
 async def serve(config: Config, roles: frozenset[Role], stopped: asyncio.Event, tell: Tell) -> None:
     """Run the roles until `stopped` is set, telling a person where to send and look."""
     started = time.monotonic()
+    check(roles, config.storage)
     async with AsyncExitStack() as up:
         folder = up.enter_context(DataFolder(config.data))
         # Engines leave temporary files behind when they are killed; this folder is emptied.
         tempfile.tempdir = os.environ["TMPDIR"] = str(folder.tmp)
         parts = Parts(up, config)
-        if roles & {Role.ROUTER, Role.QUERY}:
-            store = await up.enter_async_context(open_store(config.storage, folder.path))
+        store, backend = await parts.open(roles, folder.path)
         if roles & {Role.ROUTER, Role.INGESTOR}:
             bus = await up.enter_async_context(open_bus(config.bus, folder))
             parts.checks["bus"] = lambda: _answers(bus)
         if roles & {Role.ROUTER, Role.QUERY}:
             joined = bus if roles & {Role.ROUTER, Role.INGESTOR} else None
             shown = await up.enter_async_context(open_tail(config.bus, joined))
-        if Role.ROUTER in roles:
+        if Role.ROUTER in roles and store:
             await parts.route(bus, store, shown)
-        if Role.QUERY in roles:
-            await parts.ask(store, shown, joined)
+        if Role.STORAGE in roles and store:
+            await parts.read(store)
+        if Role.QUERY in roles and backend:
+            await parts.ask(backend, shown, joined)
         if Role.INGESTOR in roles:
             await parts.receive(bus)
         for worker in parts.workers:
@@ -105,6 +111,31 @@ class Parts:
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._registry)
 
+    async def open(
+        self, roles: frozenset[Role], folder: Path
+    ) -> tuple[ClickHouse | MemoryStore | None, QueryBackend | None]:
+        """Open the engine where one is needed here, and what answers questions."""
+        config, elsewhere = self._config.storage, asks_another(roles, self._config.storage)
+        store: ClickHouse | MemoryStore | None = None
+        if roles & {Role.ROUTER, Role.STORAGE} or (Role.QUERY in roles and not elsewhere):
+            wait_s = None if Role.STORAGE in roles else SCHEMA_WAIT_S
+            opening = open_store(config, folder, schema_wait_s=wait_s)
+            store = await self._up.enter_async_context(opening)
+        if not elsewhere:
+            return store, store
+        deadline_s = self._config.query.limits.timeout + SPARE_S
+        remote = await self._up.enter_async_context(open_remote(config.remote, deadline_s))
+        self.checks["storage"] = remote.ready
+        return store, remote
+
+    async def read(self, backend: QueryBackend) -> None:
+        """Serve reads to other processes."""
+        config = self._config.storage
+        tls = await self._tls("storage.tls", config.tls)
+        service = StorageService(config, backend, self._keyring, tls=tls, checks=self.checks)
+        await self._up.enter_async_context(service)
+        self.lines.append(f"read   gRPC at {service.address}{' over TLS' if tls else ''}")
+
     async def route(self, bus: Bus, store: Store, shown: Tail) -> None:
         """Start a worker for every log of the bus."""
         config = self._config
@@ -123,7 +154,7 @@ class Parts:
     async def ask(self, store: QueryBackend, shown: Tail, bus: Bus | None) -> None:
         """Serve the query API; without a bus it does not know what is in flight."""
         config = self._config.query
-        engine = Engine(store, config.limits)
+        engine = Engine(await self._cached(store), config.limits)
         meters = TailMeters(self._registry)
         hub = await self._up.enter_async_context(
             Hub(shown, meet, tail.records, config.tail, meters)
@@ -137,6 +168,18 @@ class Parts:
         url = await self._web("query.listen", config.listen, routes, tls)
         self._up.callback(hub.stop)  # before the listener waits for those that are under way
         self.lines.append(f"look   {url}/v1/logs  /v1/traces  /v1/metrics  /v1/tail  /v1/ledger")
+
+    async def _cached(self, backend: QueryBackend) -> QueryBackend:
+        """Return the backend behind the cache that the configuration names."""
+        config = self._config.cache
+        if config.url == "none":
+            return backend
+        meters = CacheMeters(self._registry)
+        cache: Cache = MemoryCache(config.bytes_max, config.ttl)
+        if config.url:
+            cache = await self._up.enter_async_context(open_redis(config, meters))
+        claim_s = self._config.query.limits.timeout
+        return CachedBackend(backend, cache, config, meters, claim_s=claim_s)
 
     async def receive(self, bus: Bus) -> None:
         """Serve the doors."""

@@ -14,7 +14,8 @@ import uvloop
 
 from aura import log, memory
 from aura.config import Config
-from aura.serve import Role, serve
+from aura.role import Role
+from aura.serve import serve
 from pipeline import settings, tls
 from pipeline.errors import Setup
 from pipeline.folder import DataFolder
@@ -101,7 +102,11 @@ def _load(file: Path | None) -> Config:
 
 def _certificates(config: Config) -> list[str]:
     """Read what TLS needs; return what clients will hold against it."""
-    groups = {"ingestor.tls": config.ingestor.tls, "query.tls": config.query.tls}
+    groups = {
+        "ingestor.tls": config.ingestor.tls,
+        "storage.tls": config.storage.tls,
+        "query.tls": config.query.tls,
+    }
     read = {name: tls.read(group, name) for name, group in groups.items() if group.on}
     return [f"{name}.cert_file: {one.objection}" for name, one in read.items() if one.objection]
 

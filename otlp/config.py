@@ -6,28 +6,11 @@ from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from pipeline.address import Address
+from pipeline.errors import RETRY_S_MAX
 from pipeline.keyring import tenant
 from pipeline.tls import TlsConfig
 from pipeline.units import Seconds, Size
-
-_ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9._-]*):([0-9]{1,5})", re.ASCII)
-
-
-def host_and_port(address: str) -> tuple[str, int]:
-    """Split "host:port"; an empty host means every interface, port 0 one of the system's choice."""
-    match = _ADDRESS.fullmatch(address)
-    if match is None or int(match[2]) > 65535:
-        raise ValueError(f'"{address}" is not an address such as "127.0.0.1:4317" or ":4317"')
-    return match[1].strip("[]"), int(match[2])
-
-
-def _checked(address: str) -> str:
-    host_and_port(address)
-    return address
-
-
-Address = Annotated[str, AfterValidator(_checked)]
-"""A setting "host:port" to listen on."""
 
 
 def _origin(pattern: str) -> str:
@@ -46,9 +29,6 @@ Origin = Annotated[str, AfterValidator(_origin)]
 
 Tenant = Annotated[str, AfterValidator(tenant)]
 """A setting that names a tenant."""
-
-RETRY_S_MAX: Final = 30
-"""A longer hint makes a Collector drop the batch at once when it passes its own budget."""
 
 
 class CorsConfig(BaseModel):

@@ -17,10 +17,10 @@ class RouterConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     group_records_max: Annotated[int, Field(gt=0)] = Field(
-        50_000, description="Records in one group; larger groups insert cheaper and use more memory"
+        100_000, description="Records in one group; larger ones insert cheaper and use more memory"
     )
     group_bytes_max: Annotated[Size, Field(gt=0)] = Field(
-        32 * 1024 * 1024, description="Bytes of OTLP in one group; bounds the router's memory"
+        64 * 1024 * 1024, description="Bytes of OTLP in one group; bounds the router's memory"
     )
     group_wait_s: Seconds = Field(
         1.0, description="How long a group may gather while messages keep coming"

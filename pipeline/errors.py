@@ -9,6 +9,11 @@ AuraError
 Setup             start-up cannot go on; the message names the setting or the path at fault
 """
 
+from typing import Final
+
+RETRY_S_MAX: Final = 30
+"""A longer hint makes a Collector drop the batch at once when it passes its own budget."""
+
 
 class AuraError(Exception):
     """A verdict with a message that a user may read."""

@@ -1,9 +1,13 @@
 """Plans of what there is: for completion, the service graph and metadata."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from pipeline.field import AttributeField, Column, Level
 from pipeline.signal import Signal
+
+HEADS_MAX: Final = 256
+"""Partitions whose heads are compared: each is a condition of a statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +16,39 @@ class Heads:
 
     signal: Signal
     tenant: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """
+    How far the log of one partition was committed.
+
+    `committed_ns` is the bus's time of its last message: it tells logs apart that stand at the same
+    place.
+    """
+
+    partition: int
+    epoch: int
+    sequence: int
+    committed_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """
+    What was stored since the logs stood at some heads: records of a time range, and other logs.
+
+    Columns as of `Heads`, a row for some of what there is; one of zeros when the logs never stood
+    there. No row at all says that questions about the time range have the answers that they had
+    then, but for what retention has removed.
+    """
+
+    signal: Signal
+    tenant: str
+    start_ns: int
+    end_ns: int
+    heads: tuple[Head, ...]
     limit: int
 
 

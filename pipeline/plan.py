@@ -26,7 +26,10 @@ from pipeline.field import Column as Column
 from pipeline.field import Field as Field
 from pipeline.field import Level as Level
 from pipeline.field import Scalar as Scalar
+from pipeline.lists import HEADS_MAX as HEADS_MAX
+from pipeline.lists import Changes as Changes
 from pipeline.lists import Dependencies as Dependencies
+from pipeline.lists import Head as Head
 from pipeline.lists import Heads as Heads
 from pipeline.lists import Keys as Keys
 from pipeline.lists import Metrics as Metrics
@@ -93,15 +96,6 @@ class TracePlace:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """How far the log of one partition was committed."""
-
-    partition: int
-    epoch: int
-    sequence: int
-
-
-@dataclass(frozen=True, slots=True)
 class Traces:
     """
     The newest traces of which a span matches, or that match as a `whole`, one row each.
@@ -149,6 +143,7 @@ Question: TypeAlias = (
     | Traces
     | Trace
     | Heads
+    | Changes
     | Keys
     | Values
     | Services

@@ -32,10 +32,9 @@ def routes(
         return web.json_response({"status": "ok"})
 
     async def ready(_: web.Request) -> web.Response:
-        answers = await asyncio.gather(*(_holds(check) for check in checks.values()))
-        missing = [name for name, answer in zip(checks, answers, strict=True) if not answer]
-        if missing:
-            return web.json_response({"status": "not ready", "waiting_for": missing}, status=503)
+        if waiting_for := await missing(checks):
+            body = {"status": "not ready", "waiting_for": waiting_for}
+            return web.json_response(body, status=503)
         return web.json_response({"status": "ready"})
 
     async def metrics(_: web.Request) -> web.Response:
@@ -47,6 +46,12 @@ def routes(
         web.get("/readyz", ready),
         *guarded([web.get("/metrics", metrics)], keyring, Access.READ, Access.ADMIN),
     ]
+
+
+async def missing(checks: Mapping[str, Check]) -> list[str]:
+    """Return the names of the parts that are not ready."""
+    answers = await asyncio.gather(*(_holds(check) for check in checks.values()))
+    return [name for name, answer in zip(checks, answers, strict=True) if not answer]
 
 
 async def _holds(check: Check) -> bool:

@@ -174,7 +174,7 @@ class Tls:
 
     def __init__(self, config: TlsConfig, setting: str) -> None:
         self.config = config
-        self._setting = setting
+        self.setting = setting
         self._seen = self._stamps()
         self.identity = read(config, setting)
         self._complain()
@@ -210,19 +210,19 @@ class Tls:
             if stamps == self._seen:
                 continue
             try:
-                self.identity = await asyncio.to_thread(read, self.config, self._setting)
+                self.identity = await asyncio.to_thread(read, self.config, self.setting)
             except Setup as error:  # half of a renewal: the other half comes
                 log.warning("the certificate cannot be read anew", reason=str(error))
                 continue
             self._seen = stamps
-            log.info("the certificate was read anew", setting=self._setting)
+            log.info("the certificate was read anew", setting=self.setting)
             self._complain()
 
     def _complain(self) -> None:
         if self.identity.objection:
             log.warning(
                 "clients will not trust the certificate",
-                setting=f"{self._setting}.cert_file",
+                setting=f"{self.setting}.cert_file",
                 reason=self.identity.objection,
             )
 

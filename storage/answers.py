@@ -62,6 +62,7 @@ _HEAD: Final[list[pa.Field[Any]]] = [
     pa.field("partition", pa.uint16()),
     pa.field("epoch", pa.uint32()),
     pa.field("sequence", pa.uint64()),
+    pa.field("committed_ns", pa.uint64()),
 ]
 HEADS: Final = pa.schema(_HEAD)
 """One row a log, as `pipeline.plan.Heads` says."""

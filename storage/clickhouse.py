@@ -12,6 +12,7 @@ from typing import Any, Final
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from pipeline.errors import Setup
 from pipeline.plan import (
     CUT,
     Dependencies,
@@ -39,6 +40,8 @@ from storage.kinds import kinds
 from storage.reading import Pool
 from storage.target import Target
 from storage.verdicts import lacks_database, opening, writing
+
+_SCHEMA_AGAIN_S: Final = 0.2
 
 _SPARE_S: Final = 10.0
 """How much longer than the engine's own time limit an answer may take to arrive."""
@@ -229,14 +232,34 @@ class ClickHouse:
 
 
 @asynccontextmanager
-async def open_clickhouse(target: Target, config: StorageConfig) -> AsyncIterator[ClickHouse]:
-    """Open the store and bring its schema up to date; raises Setup."""
+async def open_clickhouse(
+    target: Target, config: StorageConfig, *, schema_wait_s: float | None = None
+) -> AsyncIterator[ClickHouse]:
+    """
+    Open the store and bring its schema up to date; raises Setup.
+
+    With `schema_wait_s` another process does that, and is waited for so long.
+    """
     store = ClickHouse(target, config)
     try:
-        await store.migrate()
+        if schema_wait_s is None:
+            await store.migrate()
+        else:
+            await _migrated(store, target, schema_wait_s)
         yield store
     finally:
         await store.close()
+
+
+async def _migrated(store: ClickHouse, target: Target, wait_s: float) -> None:
+    end = asyncio.get_running_loop().time() + wait_s
+    while missing := await store.pending():
+        if asyncio.get_running_loop().time() > end:
+            raise Setup(
+                f"storage.url: {target.label} lacks {len(missing)} migrations, the first of them "
+                f"{missing[0]}: start the role storage, or run `aura migrate`"
+            )
+        await asyncio.sleep(_SCHEMA_AGAIN_S)
 
 
 def pending_migrations() -> list[str]:

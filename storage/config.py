@@ -5,7 +5,9 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from pipeline.address import Address
 from pipeline.signal import Signal
+from pipeline.tls import TlsConfig
 from pipeline.units import Seconds, Size
 from storage.target import Target
 
@@ -41,6 +43,52 @@ class RetentionConfig(BaseModel):
             ):
                 return int(rule.keep)
         return int(getattr(self, signal.value))
+
+
+class RemoteConfig(BaseModel):
+    """`storage.remote`: the storage role of another process, for a query role without one here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str = Field(
+        "",
+        pattern=r"^$|^grpcs?://(\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$",
+        description="Where it listens: grpc://host:50051, or grpcs:// with TLS",
+    )
+    key: SecretStr = Field(
+        SecretStr(""),
+        description="A key of its that may read: AURA_STORAGE_REMOTE_KEY in production; with "
+        'several tenants one whose tenant is ""',
+    )
+    ca_file: str = Field(
+        "", description="Authorities in PEM that its certificate is one of; empty: public ones"
+    )
+    cert_file: str = Field("", description="Certificate in PEM to show to it (mTLS)")
+    key_file: str = Field("", description="Its private key in PEM, not encrypted")
+    server_name_override: str = Field(
+        "", description="The name in its certificate, when that is not the host's"
+    )
+
+    @property
+    def secure(self) -> bool:
+        """Whether TLS is spoken."""
+        return self.url.startswith("grpcs:")
+
+    @property
+    def address(self) -> str:
+        """Host and port."""
+        return self.url.partition("://")[2]
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if bool(self.cert_file) != bool(self.key_file):
+            given, missing = ("cert_file", "key_file")[:: 1 if self.cert_file else -1]
+            raise ValueError(f"{given} is set, and {missing} is not: mTLS needs both")
+        tls = ("ca_file", "cert_file", "server_name_override")
+        without = [name for name in tls if getattr(self, name) and not self.secure]
+        if without:
+            raise ValueError(f"{without[0]} is set, and url is not grpcs://: it has no effect")
+        return self
 
 
 class StorageConfig(BaseModel):
@@ -89,6 +137,18 @@ class StorageConfig(BaseModel):
         60.0, description="How long one query may run in the engine"
     )
     retention: RetentionConfig = Field(default_factory=RetentionConfig)
+    listen: Address = Field(
+        "127.0.0.1:50051", description="Where the storage role answers other processes, over gRPC"
+    )
+    tls: TlsConfig = Field(default_factory=TlsConfig)
+    calls_max: Annotated[int, Field(gt=0)] = Field(
+        64, description="Questions of other processes at once; more are told to come again"
+    )
+    rows_max: Annotated[int, Field(gt=0)] = Field(
+        1_000_000,
+        description="Rows, groups, candidates that a question of another process may name at most",
+    )
+    remote: RemoteConfig = Field(default_factory=RemoteConfig)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -98,6 +158,11 @@ class StorageConfig(BaseModel):
             except ValueError as error:
                 raise ValueError(f"url: {error}") from None
         return self
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the engine lives inside a process, which then is its one owner."""
+        return self.url.startswith(("chdb:", "memory:")) or not self.url
 
     def limits(self) -> dict[str, float]:
         """Return what bounds a query, by the names of the settings."""

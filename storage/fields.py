@@ -1,12 +1,13 @@
 """Which columns a condition may name and what with they are compared, in every backend."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Final
 
 from pipeline import search
 from pipeline.errors import Rejected
 from pipeline.plan import (
+    HEADS_MAX,
     And,
     AttributeField,
     AttributeKeys,
@@ -16,6 +17,7 @@ from pipeline.plan import (
     Condition,
     Exists,
     Find,
+    Head,
     Not,
     OneOf,
     Operator,
@@ -126,6 +128,12 @@ def check_columns(condition: Condition, columns: Mapping[str, Kind]) -> None:
             _search(how, text)
         case _:
             raise Rejected(f"no table can answer {condition}")
+
+
+def check_heads(heads: Sequence[Head]) -> None:
+    """Raise Rejected for more heads than a store compares."""
+    if len(heads) > HEADS_MAX or any(one.partition >= HEADS_MAX for one in heads):
+        raise Rejected(f"heads: at most those of the partitions 0 to {HEADS_MAX - 1}")
 
 
 def _leaf(signal: Signal, condition: Compare | OneOf | Exists | Find) -> None:

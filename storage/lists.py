@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.envelope import Resource, Scope
+from storage.codes import runs, several
 from storage.tables import DAY_NS, expires_day
 
 Row = tuple[object, ...]
@@ -19,7 +20,7 @@ _EXPIRES: Final = "expires_day"
 
 def trace_bounds(spans: pa.Table) -> pa.Table:
     """Return where each trace lies: smallest and largest effective time of its spans."""
-    bounds = spans.group_by(["tenant", "trace_id"]).aggregate(
+    bounds = spans.group_by(["tenant", "trace_id"], use_threads=False).aggregate(
         [("time", "min"), ("time", "max"), ("keep_for_s", "max")]
     )
     last, keep = bounds["time_max"], pc.cast(bounds["keep_for_s_max"], pa.uint64())
@@ -62,7 +63,8 @@ def operations(spans: pa.Table) -> pa.Table:
 
 def distinct(rows: pa.Table, names: Sequence[str]) -> pa.Table:
     """Return the distinct values of columns, each with the day on which its last row expires."""
-    found = rows.select([*names, _EXPIRES]).group_by(list(names)).aggregate([(_EXPIRES, "max")])
+    few = several(rows.select([*names, _EXPIRES]), [*names, _EXPIRES])
+    found = few.group_by(list(names), use_threads=False).aggregate([(_EXPIRES, "max")])
     return found.rename_columns([*names, _EXPIRES])
 
 
@@ -93,15 +95,20 @@ _KEY_FIELDS: Final[list[pa.Field[Any]]] = [
 
 
 def _record_keys(rows: pa.Table) -> pa.Table:
-    attributes = cast("pa.ListArray[Any]", rows["attributes"].combine_chunks())
+    whole = cast("pa.ListArray[Any]", rows["attributes"].combine_chunks())
+    keys, kinds, *_ = runs(whole)
+    named = rows.select(["tenant", "attributes", _EXPIRES])
+    named = named.append_column("keys", keys).append_column("kinds", kinds)
+    few = several(named, ["tenant", "keys", "kinds", _EXPIRES])  # records of a kind have the same
+    attributes = cast("pa.ListArray[Any]", few["attributes"].combine_chunks())
     parents = pc.list_parent_indices(attributes)
     flat = cast("pa.StructArray", attributes.flatten())
     pairs = pa.table(
         {
-            "tenant": rows["tenant"].combine_chunks().take(parents),
+            "tenant": few["tenant"].combine_chunks().take(parents),
             "key": flat.field("key"),
             "type": flat.field("type"),
-            _EXPIRES: rows[_EXPIRES].combine_chunks().take(parents),
+            _EXPIRES: few[_EXPIRES].combine_chunks().take(parents),
         }
     )
     return distinct(pairs, ["tenant", "key", "type"])

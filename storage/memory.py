@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from pipeline import schema
 from pipeline.plan import (
     CUT,
+    Changes,
     Condition,
     Dependencies,
     Explain,
@@ -36,7 +37,7 @@ from pipeline.signal import Signal
 from storage import answers, survey
 from storage.answers import COUNTED, LEDGER, POSITIONS, RECORDS, SUMMARY
 from storage.evaluate import Row, matches
-from storage.fields import check, check_whole
+from storage.fields import check, check_heads, check_whole
 from storage.tables import covers, ordinals, services
 from storage.tabulate import tabulate
 from storage.traces import examine, newest, summary
@@ -119,6 +120,8 @@ class MemoryStore:
                 return self._ledger(plan)
             case Heads():
                 return _table(answers.HEADS, self._heads(plan.signal))
+            case Changes():
+                return _table(answers.HEADS, self._changes(plan))
             case Services():
                 signals = [plan.signal] if plan.signal else list(Signal)
                 named = {one.value: self._rows_of(one, plan.tenant) for one in signals}
@@ -130,8 +133,8 @@ class MemoryStore:
         found = []
         for (signal, partition), groups in self._groups.items():
             if partition < plan.partitions and groups:
-                newest = asdict(max((one.commit for one in groups), key=_place))
-                found.append({"signal": str(signal), "partition": partition, **newest})
+                last = asdict(max((one.commit for one in groups), key=_place))
+                found.append({"signal": str(signal), "partition": partition, **last})
         return pa.Table.from_pylist(found, schema=POSITIONS)
 
     def _ledger(self, plan: Ledger) -> pa.Table:
@@ -179,12 +182,29 @@ class MemoryStore:
         """Return what questions ask of records, without what is slow to make Python of."""
         return _plain(self._all(signal, tenant)).to_pylist()
 
-    def _heads(self, signal: Signal) -> list[tuple[int, int, int]]:
-        found: dict[int, tuple[int, int]] = {}
+    def _heads(self, signal: Signal) -> list[tuple[int, int, int, int]]:
+        found = []
         for (of_signal, partition), groups in self._groups.items():
             if of_signal is signal:
-                found[partition] = max(_place(one.commit) for one in groups)
-        return sorted((partition, *place) for partition, place in found.items())
+                last = max((one.commit for one in groups), key=_place)
+                found.append((partition, *_place(last), last.committed_ns))
+        return sorted(found)
+
+    def _changes(self, plan: Changes) -> list[tuple[int, int, int, int]]:
+        check_heads(plan.heads)
+        known = {one.partition: (one.epoch, one.sequence) for one in plan.heads}
+        newest = self._heads(plan.signal)
+        found = {one for one in newest if one[1] > known.get(one[0], (-1, 0))[0]}
+        rows = self._within(plan.signal, plan).select(["partition", "epoch", "sequence"])
+        for one in rows.to_pylist():
+            if (one["epoch"], one["sequence"]) > known.get(one["partition"], (-1, 0)):
+                found.add((*one.values(), 0))
+        for head in plan.heads:
+            groups = self._groups.get((plan.signal, head.partition), ())
+            places = {(*_place(one.commit), one.commit.committed_ns) for one in groups}
+            if (head.epoch, head.sequence, head.committed_ns) not in places:
+                found.add((0, 0, 0, 0))
+        return sorted(found)
 
     def _all(self, signal: Signal, tenant: str) -> pa.Table:
         return pa.concat_tables(
@@ -194,7 +214,7 @@ class MemoryStore:
     def _matching(self, signal: Signal, plan: Records | Traces | Table) -> pa.Table:
         return _where(self._within(signal, plan), plan.where)
 
-    def _within(self, signal: Signal, plan: Records | Traces | Table) -> pa.Table:
+    def _within(self, signal: Signal, plan: Records | Traces | Table | Changes) -> pa.Table:
         rows = self._all(signal, plan.tenant)
         start, end = (
             pa.scalar(min(max(0, ns), 2**64 - 1), pa.uint64())

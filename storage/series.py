@@ -13,19 +13,16 @@ Per record this is Arrow; Python runs once per distinct series of a batch.
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.envelope import Resource, Scope
 from pipeline.value import dumps
-
-_Codes: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
+from storage.codes import KEY, Codes, coded, combined, firsts, numbered, runs
 
 SERIES_COLUMNS: Final = (
     "metric_name",
@@ -41,8 +38,14 @@ SERIES_COLUMNS: Final = (
 )
 """The columns of `schema.POINTS` that stand in the table of series."""
 
-_IDENTITY_TEXTS: Final = ("resource", "scope", "metric_name", "metric_unit")
-_VARIANT_TEXTS: Final = ("metric_description", "metric_metadata")
+_TEXTS: Final = (
+    "resource",
+    "scope",
+    "metric_name",
+    "metric_unit",
+    "metric_description",
+    "metric_metadata",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +64,25 @@ class Series:
 
 def identify(rows: pa.RecordBatch, service: pa.Array[Any], tenant: str) -> Series:
     """Return the series of points; `service` is each row's service name."""
-    texts = [rows[name] for name in (*_IDENTITY_TEXTS, *_VARIANT_TEXTS)]
-    numbers = [rows[n] for n in ("metric_type", "aggregation_temporality", "is_monotonic")]
-    attributes = cast("pa.ListArray[Any]", rows["attributes"])
-    codes = [_codes(column) for column in (*texts, *numbers, _attribute_texts(attributes))]
-    _, firsts, inverse = np.unique(_combined(codes), return_index=True, return_inverse=True)
-    first: pa.Array[Any] = pa.array(firsts)
-    keys = zip(
-        *(column.take(first).to_pylist() for column in (*texts, *numbers)),
-        rows["attributes"].take(first).to_pylist(),
-        strict=True,
-    )
-    hashes = [_hashes(*key[:-1], _pairs(key[-1])) for key in keys]
+    names = (*_TEXTS, "metric_type", "aggregation_temporality", "is_monotonic")
+    shared = [coded(rows[name]) for name in names]
+    own = [coded(column) for column in runs(cast("pa.ListArray[Any]", rows["attributes"]))]
+    of_metric = numbered(combined([codes for codes, _ in shared]))
+    whole = numbered(combined([of_metric, *(codes for codes, _ in own)]))
+    metrics, series = firsts(of_metric), firsts(whole)
+    heads = _picked(shared, metrics)
+    hashes = [
+        _hashes(heads[metric], *attributes)
+        for metric, attributes in zip(of_metric[series].tolist(), _picked(own, series), strict=True)
+    ]
     ids = np.array([one for one, _ in hashes], np.uint64)
     variants = np.array([two for _, two in hashes], np.uint64)
     newest = np.zeros(len(ids), np.uint64)
-    np.maximum.at(newest, inverse, rows["time"].to_numpy())
+    np.maximum.at(newest, whole, rows["time"].to_numpy())
+    first: pa.Array[Any] = pa.array(series)
     distinct = pa.table(
         {
-            "tenant": pa.array([tenant] * len(ids)).dictionary_encode(),
+            "tenant": pa.array([tenant] * len(series), pa.utf8()).dictionary_encode(),
             "series_id": pa.array(ids),
             "variant": pa.array(variants),
             "service_name": service.take(first),
@@ -87,72 +90,44 @@ def identify(rows: pa.RecordBatch, service: pa.Array[Any], tenant: str) -> Serie
             **{name: rows[name].take(first) for name in SERIES_COLUMNS},
         }
     )
-    return Series(pa.array(ids[inverse]), pa.array(variants[inverse]), distinct)
+    return Series(pa.array(ids[whole]), pa.array(variants[whole]), distinct)
 
 
-def _codes(column: pa.Array[Any]) -> _Codes:
-    """Return a small number for each row, equal where the values are equal."""
-    whole = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    encoded = cast("pa.DictionaryArray[Any, Any]", whole)
-    # A dictionary may repeat a value after batches were joined: encode its values once more.
-    values = encoded.dictionary.dictionary_encode().indices
-    return values.take(encoded.indices).to_numpy(zero_copy_only=False).astype(np.int64)
+def _picked(coded: list[tuple[Codes, pa.Array[Any]]], rows: Codes) -> list[tuple[Any, ...]]:
+    """Return the values of these rows, each value made a Python object once."""
+    columns = []
+    for codes, values in coded:
+        objects = values.to_pylist()
+        columns.append([objects[code] for code in codes[rows].tolist()])
+    return list(zip(*columns, strict=True))
 
 
-def _combined(codes: list[_Codes]) -> _Codes:
-    """Fold columns of codes into one; renumber at each step, so that nothing overflows."""
-    whole = codes[0]
-    for more in codes[1:]:
-        _, whole = np.unique(whole * (int(more.max(initial=0)) + 1) + more, return_inverse=True)
-    return whole
-
-
-def _attribute_texts(attributes: pa.ListArray[Any]) -> pa.Array[Any]:
-    """Return one text a row that differs where the attributes differ, order included."""
-    flat = cast("pa.StructArray", attributes.flatten())
-    if not len(flat):
-        return pa.repeat(pa.scalar("", pa.utf8()), len(attributes))
-    key, kind, value = (cast("Any", flat.field(i)) for i in range(3))
-    # Lengths in front, so that no key or value can imitate another's border.
-    element = pc.binary_join_element_wise(
-        pc.cast(pc.binary_length(key), pa.utf8()),
-        key,
-        pc.cast(kind, pa.utf8()),
-        pc.cast(pc.binary_length(value), pa.utf8()),
-        value,
-        "\x1f",
-    )
-    starts = pc.subtract(attributes.offsets, attributes.offsets[0])
-    lists: Any = pa.ListArray.from_arrays(starts, cast("Any", element))
-    return cast("pa.Array[Any]", pc.binary_join(lists, "\x1e"))
-
-
-def _pairs(attributes: list[dict[str, object]]) -> str:
-    return dumps([[one["key"], one["type"], one["value"]] for one in attributes])
+def _pairs(keys: bytes, kinds: bytes, values: bytes, lengths: bytes) -> list[list[str | int]]:
+    """Return the attributes that `runs` took apart."""
+    found: list[list[str | int]] = []
+    key_at = value_at = 0
+    for (kind, key_length), value_length in zip(
+        np.frombuffer(kinds, KEY).tolist(), np.frombuffer(lengths, np.int32).tolist(), strict=True
+    ):
+        key_end, value_end = key_at + key_length, value_at + value_length
+        found.append([keys[key_at:key_end].decode(), kind, values[value_at:value_end].decode()])
+        key_at, value_at = key_end, value_end
+    return found
 
 
 @lru_cache(maxsize=200_000)
-def _hashes(  # noqa: PLR0913, PLR0917 - the parts of an identity
-    resource: str,
-    scope: str,
-    name: str,
-    unit: str,
-    description: str,
-    metadata: str,
-    metric_type: int,
-    temporality: int,
-    monotonic: bool,  # noqa: FBT001
-    attributes: str,
-) -> tuple[int, int]:
+def _hashes(metric: tuple[Any, ...], *attributes: bytes) -> tuple[int, int]:
     """Return the hash of the identity and the hash of all that is not identity."""
+    resource, scope, name, unit, description, metadata, metric_type, temporality, monotonic = metric
+    pairs = _pairs(*attributes)
     whole_scope = Scope.parse(scope)
     identity = [
         sorted(Resource.parse(resource).attributes),
         [whole_scope.name, whole_scope.version, sorted(whole_scope.attributes)],
         [name, unit, metric_type, temporality, monotonic],
-        sorted(json.loads(attributes)),
+        sorted(pairs),
     ]
-    variant = [resource, scope, description, metadata, attributes]
+    variant = [resource, scope, description, metadata, dumps(pairs)]
     return _hash(identity), _hash(variant)
 
 

@@ -98,10 +98,9 @@ def record_tables(batch: Batch, epoch: int, partition: int, keep: Keep) -> Table
     for table, types in POINT_TABLES.items():
         of_type = pc.is_in(batch.rows["metric_type"], pa.array(types, pa.uint8()))
         if pc.any(of_type).as_py():
-            columns = [*derived, *_POINT_SHARED, *_POINT_OWN[table]]
-            chosen = rows.filter(of_type)
-            whole = _numbers(chosen) if table == "number_points" else chosen
-            tables[table] = whole.select(columns)
+            columns = (*derived, *_POINT_SHARED, *_POINT_OWN[table])
+            chosen = rows.select([one for one in columns if one != "value_type"]).filter(of_type)
+            tables[table] = _numbers(chosen) if table == "number_points" else chosen
     return tables
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import clickhouse_connect
@@ -15,6 +15,7 @@ from clickhouse_connect.driver.httpclient import HttpClient
 from urllib3 import Timeout
 
 from pipeline.errors import Setup
+from storage.embedded import Embedded
 
 GREETING_S: Final = 10.0
 """How long a server may take to let us in: one that hangs is told apart from one that works."""
@@ -138,9 +139,10 @@ class Target:
         path = self.path or Path()
         path.mkdir(parents=True, exist_ok=True)
         # A folder's own name, so that nothing in it is read as part of a URL.
-        return clickhouse_connect.get_client(
+        client = clickhouse_connect.get_client(
             interface="chdb", path=str(path), database=self.database, settings=settings
         )
+        return cast("Client", Embedded(client))
 
 
 def _check(client: Client, server: Server) -> None:

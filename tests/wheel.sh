@@ -15,3 +15,4 @@ cp "$top/config.yaml" "$work/config.yaml"
 cd "$work"
 "$work/venv/bin/aura" check config.yaml
 "$work/venv/bin/aura" migrate
+"$work/venv/bin/python" -c 'from storage.wire import messages; messages()["Plan"]'

@@ -9,15 +9,17 @@ from aiohttp import web
 from grpc import StatusCode
 
 from otlp.codec.json import from_json
-from otlp.config import IngestorConfig, host_and_port
+from otlp.config import IngestorConfig
 from otlp.door import Door, Outcome, Sent, as_json
 from otlp.receivers import intake, listen, status, success
 from otlp.receivers.cors import Cors
 from otlp.receivers.intake import JSON, PROTOBUF, refusal
 from otlp.receivers.status import Answer, Refusal
 from pipeline import guard
+from pipeline.address import host_and_port, joined
 from pipeline.letter import Form
 from pipeline.listener import Server
+from pipeline.rpc.status import printable
 from pipeline.signal import Signal
 from pipeline.tls import Tls
 
@@ -80,7 +82,7 @@ class HttpReceiver:
             await runner.cleanup()
             raise listen.taken("http", self._config.http, error) from error
         self._runner = runner
-        self.address = listen.joined(*runner.addresses[0][:2])
+        self.address = joined(*runner.addresses[0][:2])
         self.url = listen.url(self._tls, *runner.addresses[0][:2])
         return self
 
@@ -162,6 +164,6 @@ def _failure(error: Exception, media_type: str) -> web.Response:
 
 
 def _malformed(code: int, message: str) -> web.Response:
-    told = Answer(StatusCode.INVALID_ARGUMENT, code, status.printable(message))
+    told = Answer(StatusCode.INVALID_ARGUMENT, code, printable(message))
     body = status.body(told, as_json=True)
     return web.Response(status=code, body=body, headers={"Content-Type": JSON})

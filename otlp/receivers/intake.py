@@ -7,11 +7,11 @@ from aiohttp import web
 from grpc import StatusCode
 
 from otlp.config import IngestorConfig
-from otlp.receivers import status
 from otlp.receivers.budget import Room
 from otlp.receivers.inflate import INFLATERS, Body
 from otlp.receivers.status import Answer, Refusal
 from pipeline.errors import Overloaded, Rejected
+from pipeline.rpc.status import printable
 
 PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"
@@ -69,4 +69,4 @@ def refusal(
     code: StatusCode, http: int, message: str, headers: dict[str, str] | None = None
 ) -> Refusal:
     """Return the answer to a request that fails for the way it was sent."""
-    return Refusal(Answer(code, http, status.printable(message)), headers)
+    return Refusal(Answer(code, http, printable(message)), headers)

@@ -24,6 +24,7 @@ from otlp.receivers.cors import Cors
 from otlp.receivers.status import Refusal
 from pipeline import guard
 from pipeline.letter import Form
+from pipeline.rpc.status import printable
 from pipeline.signal import Signal
 
 PATH: Final = "/v1/{signal:" + "|".join(Signal) + "}{slash:/?}"
@@ -110,4 +111,4 @@ def respond(content: Any, code: int = 200, headers: dict[str, str] | None = None
 
 def _fields(error: Error) -> dict[str, Any]:
     given = {name: value for name, value in asdict(error).items() if value is not None}
-    return given | {"message": status.printable(error.message)}
+    return given | {"message": printable(error.message)}

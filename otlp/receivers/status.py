@@ -6,27 +6,22 @@ from typing import Final
 
 import grpc
 import structlog
-from google.protobuf import any_pb2, json_format
-from google.protobuf.duration_pb2 import Duration
+from google.protobuf import json_format
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 
-from otlp.config import RETRY_S_MAX
 from otlp.receivers.join import Broken
-from pipeline.errors import (
-    Forbidden,
-    Overloaded,
-    Rejected,
-    TooLarge,
-    Unauthenticated,
-    Unavailable,
-)
+from pipeline.errors import AuraError, Overloaded, Unavailable
+from pipeline.rpc import status as rpc
+from pipeline.rpc.status import printable
 
-MESSAGE_MAX: Final = 500
-"""Characters of a message: gRPC sends it percent-encoded in a trailer, which has 8 KiB."""
-
-DETAILS_TRAILER: Final = "grpc-status-details-bin"
-RETRY_TRAILER: Final = "google.rpc.retryinfo-bin"
+_HTTP: Final = {
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 413,
+    grpc.StatusCode.UNAUTHENTICATED: 401,
+    grpc.StatusCode.PERMISSION_DENIED: 403,
+    grpc.StatusCode.INVALID_ARGUMENT: 400,
+    grpc.StatusCode.UNAVAILABLE: 503,
+}
 
 log = structlog.get_logger()
 
@@ -56,27 +51,14 @@ def answer(error: Exception) -> Answer:
     if isinstance(error, Refusal):
         return error.answer
     text = printable(str(error))
-    if isinstance(error, TooLarge):
-        return Answer(grpc.StatusCode.RESOURCE_EXHAUSTED, 413, text)
-    if isinstance(error, Unauthenticated):
-        return Answer(grpc.StatusCode.UNAUTHENTICATED, 401, text)
-    if isinstance(error, Forbidden):
-        return Answer(grpc.StatusCode.PERMISSION_DENIED, 403, text)
-    if isinstance(error, Rejected):
-        return Answer(grpc.StatusCode.INVALID_ARGUMENT, 400, text, violation=text)
-    if isinstance(error, Overloaded | Unavailable):
-        retry_s = min(max(round(error.retry_s), 1), RETRY_S_MAX)
-        return Answer(grpc.StatusCode.UNAVAILABLE, 503, text, retry_s)
+    if isinstance(error, AuraError):
+        code = rpc.code(error)
+        retry_s = rpc.retry_s(error) if isinstance(error, Overloaded | Unavailable) else None
+        violation = text if code is grpc.StatusCode.INVALID_ARGUMENT else ""
+        return Answer(code, _HTTP[code], text, retry_s, violation)
     if not isinstance(error, Broken):
         log.error("a request failed by a bug", exc_info=error)
     return Answer(grpc.StatusCode.INTERNAL, 500, "internal error")
-
-
-def printable(text: str) -> str:
-    """Return a text that fits a trailer and that UTF-8 has a form for."""
-    if len(text) > MESSAGE_MAX:
-        text = text[: MESSAGE_MAX - 1] + "…"
-    return text.encode(errors="replace").decode()
 
 
 def status(told: Answer) -> status_pb2.Status:
@@ -86,10 +68,8 @@ def status(told: Answer) -> status_pb2.Status:
         violation = error_details_pb2.BadRequest.FieldViolation(description=told.violation)
         details.append(error_details_pb2.BadRequest(field_violations=[violation]))
     if told.retry_s is not None:
-        details.append(_retry(told.retry_s))
-    return status_pb2.Status(
-        code=told.code.value[0], message=told.message, details=map(_packed, details)
-    )
+        details.append(rpc.retry(told.retry_s))
+    return rpc.status(told.code, told.message, details)
 
 
 def headers(told: Answer) -> dict[str, str]:
@@ -108,18 +88,5 @@ def body(told: Answer, *, as_json: bool) -> bytes:
 
 
 def trailers(told: Answer) -> tuple[tuple[str, bytes], ...]:
-    """Return the metadata that goes with a gRPC answer: where SDKs and the Collector look."""
-    details = (DETAILS_TRAILER, status(told).SerializeToString())
-    if told.retry_s is None:
-        return (details,)
-    return details, (RETRY_TRAILER, _retry(told.retry_s).SerializeToString())
-
-
-def _retry(seconds: int) -> error_details_pb2.RetryInfo:
-    return error_details_pb2.RetryInfo(retry_delay=Duration(seconds=seconds))
-
-
-def _packed(message: Message) -> any_pb2.Any:
-    packed = any_pb2.Any()
-    packed.Pack(message)
-    return packed
+    """Return the metadata that goes with a gRPC answer."""
+    return rpc.trailers(status(told), told.retry_s)

@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from otlp.door import Outcome
-from otlp.receivers.status import printable
+from pipeline.rpc.status import printable
 from pipeline.signal import Signal
 
 RESPONSES: Final[dict[Signal, tuple[type[Message], str]]] = {

@@ -29,7 +29,8 @@ def heads(plan: Heads) -> Statement:
     parameters = Parameters()
     signal, limit = _bound(parameters, plan.signal.value, plan.limit)
     return Statement(
-        f"SELECT partition, epoch, last AS sequence FROM commits WHERE signal = {signal} "
+        f"SELECT partition, epoch, last AS sequence, committed_ns FROM commits "
+        f"WHERE signal = {signal} "
         f"ORDER BY partition, epoch DESC, last DESC LIMIT 1 BY partition LIMIT {limit}",
         parameters.bound,
     )

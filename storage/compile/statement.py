@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from pipeline.errors import Rejected
 from pipeline.plan import (
+    Changes,
     Dependencies,
     Heads,
     Keys,
@@ -24,12 +25,13 @@ from pipeline.plan import (
 )
 from pipeline.signal import Signal
 from storage import answers, newest
-from storage.compile import clickhouse, graph, ledger, lists, table, whole
+from storage.compile import changes, clickhouse, graph, ledger, lists, table, whole
 from storage.compile.parameters import Statement
 from storage.kinds import kinds
 
 _LISTS: Final[Mapping[type, tuple[Callable[[Any], Statement], pa.Schema]]] = {
     Heads: (lists.heads, answers.HEADS),
+    Changes: (changes.changes, answers.HEADS),
     Keys: (lists.keys, answers.KEYS),
     Values: (lists.values, answers.VALUES),
     Services: (lists.services, answers.SERVICES),

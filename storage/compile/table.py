@@ -36,13 +36,9 @@ from storage.compile.relation import Relation, Seat, number
 from storage.kinds import Kinds, after, kinds
 
 _FUNCTIONS: Final = {
-    Function.AVG: "avgOrNull",
     Function.MIN: "minOrNull",
     Function.MAX: "maxOrNull",
     Function.SUM: "sumOrNull",
-    Function.COUNT: "count",
-    Function.RATE: "count",
-    Function.COUNT_DISTINCT: "uniqExact",
 }
 
 

@@ -16,6 +16,8 @@ from tests.bench import templates
 from tests.bench.templates import ANCHORS, Mark
 
 REQUEST_RECORDS: Final = 512
+"""Records of a request when nothing else is said."""
+
 TEMPLATES: Final = 40
 TRACE_SPANS: Final = 8
 
@@ -33,27 +35,43 @@ Numbers = np.ndarray[Any, np.dtype[np.uint64]]
 
 @dataclass(frozen=True)
 class Load:
-    """So many records of a signal, the newest sent at `end_ns`; the same arguments, same bytes."""
+    """
+    At least so many records of a signal, the newest sent at `end_ns`, in requests of one size.
+
+    The same arguments make the same bytes.
+    """
 
     signal: Signal
-    records: int
+    wanted: int
     end_ns: int
     seed: int = 1
+    size: int = REQUEST_RECORDS
 
     @property
     def requests(self) -> int:
         """How many requests hold them, each full."""
-        return -(-self.records // REQUEST_RECORDS)
+        return -(-self.wanted // self.size)
+
+    @property
+    def records(self) -> int:
+        """How many records there are."""
+        return self.requests * self.size
+
+    @property
+    def templates(self) -> int:
+        """How many requests differ in more than ids, times and values: few where they are large."""
+        return max(4, min(TEMPLATES, TEMPLATES * REQUEST_RECORDS // self.size))
 
     def __iter__(self) -> Iterator[bytes]:
+        count = min(self.templates, self.requests)
         made = [
-            Template(templates.request(self.signal, number, REQUEST_RECORDS), ANCHORS[self.signal])
-            for number in range(TEMPLATES)
+            Template(templates.request(self.signal, number, self.size), ANCHORS[self.signal])
+            for number in range(count)
         ]
         for number in range(self.requests):
             rng = np.random.default_rng([self.seed, number])
             fresh = _FRESH[self.signal](self, number, rng)
-            yield made[number % TEMPLATES].filled(fresh)
+            yield made[number % count].filled(fresh)
 
 
 class Template:
@@ -67,7 +85,6 @@ class Template:
             mark: np.searchsorted(anchor, places, "right") - 1
             for mark, places in self._places.items()
         }
-        assert len(anchor) == REQUEST_RECORDS
 
     def filled(self, fresh: dict[Mark, Bytes]) -> bytes:
         """Return the request with a row of `fresh` over the marks of each record."""
@@ -95,37 +112,37 @@ def _fixed64(values: Any) -> Bytes:
 def _times(load: Load, number: int, rng: np.random.Generator) -> Numbers:
     """Return when the records of a request were: up to five seconds before it was sent."""
     sent = load.end_ns - PERIOD_NS + (number + 1) * PERIOD_NS // load.requests
-    late = np.sort(rng.integers(0, 5 * SECOND_NS, REQUEST_RECORDS, np.uint64))[::-1]
+    late = np.sort(rng.integers(0, 5 * SECOND_NS, load.size, np.uint64))[::-1]
     return np.uint64(sent) - late
 
 
-def _tokens(rng: np.random.Generator) -> Bytes:
-    return HEX[rng.integers(0, 16, (REQUEST_RECORDS, Mark.TOKEN.width), np.uint8)]
+def _tokens(rng: np.random.Generator, size: int) -> Bytes:
+    return HEX[rng.integers(0, 16, (size, Mark.TOKEN.width), np.uint8)]
 
 
-def _users(rng: np.random.Generator) -> Bytes:
+def _users(rng: np.random.Generator, size: int) -> Bytes:
     """Return six digits a record, skewed: few users do most."""
-    user = (rng.pareto(0.6, REQUEST_RECORDS) * 50).astype(np.int64) % 200_000
+    user = (rng.pareto(0.6, size) * 50).astype(np.int64) % 200_000
     return (user[:, None] // 10 ** np.arange(5, -1, -1) % 10 + ord("0")).astype(np.uint8)
 
 
-def _traces(rng: np.random.Generator) -> Bytes:
-    ids = rng.integers(0, 256, (REQUEST_RECORDS // TRACE_SPANS, 16), np.uint8)
-    return np.repeat(ids, TRACE_SPANS, axis=0)
+def _traces(rng: np.random.Generator, size: int) -> Bytes:
+    ids = rng.integers(0, 256, (-(-size // TRACE_SPANS), 16), np.uint8)
+    return np.repeat(ids, TRACE_SPANS, axis=0)[:size]
 
 
 def _spans(load: Load, number: int, rng: np.random.Generator) -> dict[Mark, Bytes]:
     start = _times(load, number, rng)
-    end = start + rng.lognormal(15, 1.5, REQUEST_RECORDS).astype(np.uint64)
-    span = rng.integers(0, 256, (REQUEST_RECORDS, 8), np.uint8)
+    end = start + rng.lognormal(15, 1.5, load.size).astype(np.uint64)
+    span = rng.integers(0, 256, (load.size, 8), np.uint8)
     return {
-        Mark.TRACE: _traces(rng),
+        Mark.TRACE: _traces(rng, load.size),
         Mark.SPAN: span,
         Mark.PARENT: np.roll(span, 1, axis=0),
         Mark.START: _fixed64(start),
         Mark.END: _fixed64(end),
-        Mark.TOKEN: _tokens(rng),
-        Mark.USER: _users(rng),
+        Mark.TOKEN: _tokens(rng, load.size),
+        Mark.USER: _users(rng, load.size),
     }
 
 
@@ -134,19 +151,19 @@ def _logs(load: Load, number: int, rng: np.random.Generator) -> dict[Mark, Bytes
     return {
         Mark.START: _fixed64(time),
         Mark.END: _fixed64(time + np.uint64(1_000_000)),
-        Mark.TRACE: _traces(rng),
-        Mark.SPAN: rng.integers(0, 256, (REQUEST_RECORDS, 8), np.uint8),
-        Mark.TOKEN: _tokens(rng),
-        Mark.USER: _users(rng),
+        Mark.TRACE: _traces(rng, load.size),
+        Mark.SPAN: rng.integers(0, 256, (load.size, 8), np.uint8),
+        Mark.TOKEN: _tokens(rng, load.size),
+        Mark.USER: _users(rng, load.size),
     }
 
 
 def _points(load: Load, number: int, rng: np.random.Generator) -> dict[Mark, Bytes]:
-    scrape = number // TEMPLATES
-    ago = (load.requests - 1) // TEMPLATES - scrape
-    time = np.full(REQUEST_RECORDS, load.end_ns - ago * SCRAPE_NS, np.uint64)
-    index = np.arange(REQUEST_RECORDS)
-    double = np.round(20 + 5 * np.sin(scrape / 50 + index) + rng.normal(0, 1, REQUEST_RECORDS), 3)
+    scrape = number // load.templates
+    ago = (load.requests - 1) // load.templates - scrape
+    time = np.full(load.size, load.end_ns - ago * SCRAPE_NS, np.uint64)
+    index = np.arange(load.size)
+    double = np.round(20 + 5 * np.sin(scrape / 50 + index) + rng.normal(0, 1, load.size), 3)
     return {
         Mark.END: _fixed64(time),
         Mark.DOUBLE: _fixed64(double),

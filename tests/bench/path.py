@@ -1,164 +1,115 @@
-"""CPU-seconds per million records, from OTLP/gRPC to queryable with merges quiet.
+"""The whole path: OTLP/gRPC in, until all is queryable and merges are quiet, beside the floor."""
 
-All processes of Aura are counted, the sender is not; beside it, in the same run, the bare insert of
-the same rows into the same tables. `python -m tests.bench.path --records 500000 --json bench.json`
-"""
-
-import argparse
-import json
-import os
-import queue
-import shutil
 import subprocess
 import sys
-import tempfile
-import threading
 import time
-import urllib.request
-from pathlib import Path
-
-import grpc
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 from pipeline.signal import Signal
+from tests.bench import peers, whole
 from tests.bench.load import Load
-from tests.support.aura_process import ROOT, Aura, poll
-from tests.support.numbered import METHODS
+from tests.bench.whole import Used
+from tests.support.aura_process import ROOT
 
-SENDERS = 4
-TICK = os.sysconf("SC_CLK_TCK")
+BLOCKS = (200_000, 1_000_000)
+"""Rows of a bare insert: the best of them is the floor. Smaller ones cost more in merges."""
 
+SHAPES = ((1, 20_000), (10, 100_000), (512, 2_000_000), (8192, 2_000_000))
+"""Records of a request, and how many records are sent in such at most."""
 
-def cpu(pid: int) -> float:
-    """Return the CPU seconds that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
-
-
-def memory(pid: int, what: str = "VmRSS") -> float:
-    """Return MiB of resident memory, or its peak (VmHWM)."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(what):
-            return int(line.split()[1]) / 1024
-    return 0.0
+NOWHERE = "tests.bench.nowhere"
 
 
-def send(load: Load, port: int) -> None:
-    """Send all requests over a few connections; a refused one is sent again."""
-    waiting: queue.Queue[bytes | None] = queue.Queue(16)
+@dataclass(frozen=True)
+class Path:
+    """CPU-seconds per million records of a signal."""
 
-    def work() -> None:
-        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-            export = channel.unary_unary(METHODS[load.signal])
-            while (body := waiting.get()) is not None:
-                for _ in range(1000):
-                    try:
-                        export(body, timeout=30)
-                    except grpc.RpcError:
-                        time.sleep(0.05)
-                    else:
-                        break
+    signal: Signal
+    records: int
+    first: Used
+    """Of the first tenth of the records, into an empty store."""
+    all: Used
+    """Of all of them."""
+    later: Used
+    """Of as many as in the first tenth, with all stored before."""
+    peak_mib: float
+    bare: dict[str, float]
+    """By the rows of an insert."""
 
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(SENDERS)]
-    for thread in threads:
-        thread.start()
-    for body in load:
-        waiting.put(body)
-    for _ in threads:
-        waiting.put(None)
-    for thread in threads:
-        thread.join()
+    @property
+    def floor(self) -> float:
+        """The cheapest bare insert."""
+        return min(self.bare.values())
 
 
-def stored(aura: Aura, signal: Signal) -> float:
-    """Return how many records of a signal the router says are stored."""
-    with urllib.request.urlopen(aura.url("/metrics"), timeout=30) as answer:
-        for line in answer.read().decode().splitlines():
-            wanted = ("aura_router_records_total{", f'signal="{signal}"', 'outcome="stored"')
-            if all(part in line for part in wanted):
-                return float(line.split()[-1])
-    return 0.0
+def path(signal: Signal, records: int) -> Path:
+    """Measure a signal."""
+    end_ns = time.time_ns()
+    tenth = Load(signal, records // 10, end_ns, seed=1)
+    most = Load(signal, records - tenth.records, end_ns, seed=2)
+    with whole.running() as aura:
+        first = aura.take(tenth)
+        rest = aura.take(most)
+        later = aura.take(Load(signal, tenth.records, time.time_ns(), seed=3))
+        peak_mib = aura.peak_mib()
+    total = tenth.records + most.records
+    of_all = {
+        name: (value * tenth.records + asdict(rest)[name] * most.records) / total
+        for name, value in asdict(first).items()
+    }
+    bare = {str(block): floor(signal, total, block, end_ns) for block in BLOCKS}
+    return Path(signal, total, first, Used(**of_all), later, peak_mib, bare)
 
 
-def settled(pid: int) -> bool:
-    """Tell whether the process has used next to no CPU for two seconds: merges are quiet."""
-    before = cpu(pid)
-    time.sleep(2)
-    return cpu(pid) - before < 0.1
-
-
-def path(signal: Signal, records: int, end_ns: int) -> dict[str, float]:
-    """Measure the whole path of one signal."""
-    folder = Path(tempfile.mkdtemp())
-    try:
-        with Aura(folder) as aura:
-            assert aura.process is not None
-            poll(lambda: settled(aura.process.pid), 30)
-            pid, nats = aura.process.pid, aura.nats
-            idle = memory(pid) + memory(nats)
-            before = cpu(pid), cpu(nats)
-            load = Load(signal, records, end_ns)
-            send(load, aura.ports["ingestor.grpc"])
-            deadline = time.monotonic() + 600
-            while stored(aura, signal) < load.requests * 512 and time.monotonic() < deadline:
-                time.sleep(1)  # asking costs CPU as well
-            poll(lambda: settled(pid), 120, "merges are quiet")
-            used = cpu(pid) - before[0], cpu(nats) - before[1]
-            scale = 1e6 / (load.requests * 512)
-            return {
-                "aura_cpu_s": used[0] * scale,
-                "nats_cpu_s": used[1] * scale,
-                "idle_mib": idle,
-                "peak_mib": memory(pid, "VmHWM") + memory(nats, "VmHWM"),
-            }
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def bare(signal: Signal, records: int, block: int, end_ns: int) -> float:
+def floor(signal: Signal, records: int, block: int, end_ns: int) -> float:
     """Measure the bare insert in a process of its own; CPU-seconds per million."""
     words = [sys.executable, "-m", "tests.bench.bare", signal.value]
     words += [str(records), str(block), str(end_ns)]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, check=True, text=True, timeout=600)
-    return float(done.stdout) * 1e6 / (Load(signal, records, end_ns).requests * 512)
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, check=True, text=True, timeout=900)
+    return float(done.stdout)
 
 
-def start_s() -> float:
-    """Return the seconds from the start of the process until it is ready, in a fresh folder."""
-    folder = Path(tempfile.mkdtemp())
-    try:
-        aura = Aura(folder)
-        started = time.monotonic()
-        with aura:
-            return time.monotonic() - started
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+@dataclass(frozen=True)
+class Receiving:
+    """CPU-seconds per million records until a group is ready; of a peer, of receiving alone."""
+
+    signal: Signal
+    size: int
+    gzip: bool
+    aura: float
+    nats: float
+    """Part of Aura's."""
+    peers: dict[str, float]
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--records", type=int, default=200_000)
-    options.add_argument("--signals", default=",".join(Signal))
-    options.add_argument("--json", type=Path)
-    chosen = options.parse_args()
-    found: dict[str, object] = {"records": chosen.records, "start_s": start_s()}
-    print(f"start-up {found['start_s']:.1f} s; CPU-seconds per million records:")
-    print("signal    Aura   nats  whole   bare 50k  bare 200k  ratio  idle MiB  peak MiB")
-    for signal in map(Signal, chosen.signals.split(",")):
-        end_ns = time.time_ns()
-        whole = path(signal, chosen.records, end_ns)
-        floor = {f"bare_{b}": bare(signal, chosen.records, b, end_ns) for b in (50_000, 200_000)}
-        total = whole["aura_cpu_s"] + whole["nats_cpu_s"]
-        ratio = total / min(floor.values())
-        found[signal] = whole | floor | {"ratio": ratio}
-        print(
-            f"{signal:8}{whole['aura_cpu_s']:6.1f}{whole['nats_cpu_s']:7.1f}{total:7.1f}"
-            f"{floor['bare_50000']:11.1f}{floor['bare_200000']:11.1f}{ratio:7.1f}"
-            f"{whole['idle_mib']:10.0f}{whole['peak_mib']:10.0f}",
-            flush=True,
+def receiving(records: int) -> list[Receiving]:
+    """Measure what comes before the store, beside the peers that are here."""
+    cases = [(Signal.TRACES, size, most, False) for size, most in SHAPES]
+    cases += [(one, 512, SHAPES[2][1], False) for one in Signal if one is not Signal.TRACES]
+    cases += [(one, 512, SHAPES[2][1], True) for one in Signal]
+    end_ns = time.time_ns()
+    loads = [
+        (Load(signal, min(records, most), end_ns, size=size), gzip)
+        for signal, size, most, gzip in cases
+    ]
+    with whole.running(NOWHERE) as aura:
+        ours = [aura.take(load, gzip=gzip) for load, gzip in loads]
+    theirs: dict[str, Sequence[float]] = {}
+    for name, missing in peers.MISSING.items():
+        with peers.running(name) as peer:
+            if peer is None:
+                print(f"skipped: {name} is {missing}", flush=True)
+            else:
+                theirs[name] = [peer.take(load, gzip=gzip) for load, gzip in loads]
+    return [
+        Receiving(
+            load.signal,
+            load.size,
+            gzip,
+            used.whole,
+            used.nats,
+            {name: found[at] for name, found in theirs.items()},
         )
-    if chosen.json:
-        chosen.json.write_text(json.dumps(found, indent=2))
-
-
-if __name__ == "__main__":
-    main()
+        for at, ((load, gzip), used) in enumerate(zip(loads, ours, strict=True))
+    ]

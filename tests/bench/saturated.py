@@ -18,8 +18,9 @@ from pathlib import Path
 import grpc
 
 from pipeline.signal import Signal
+from tests.bench.costs import cpu_s, memory_mib
 from tests.bench.load import REQUEST_RECORDS, Load
-from tests.bench.path import cpu, memory, stored
+from tests.bench.whole import stored
 from tests.support.aura_process import Aura
 from tests.support.numbered import METHODS
 
@@ -80,21 +81,26 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=60.0)
     options.add_argument("--drain", type=float, default=60.0, help="seconds to wait for the store")
     chosen = options.parse_args()
+    peak_mib(chosen.seconds, chosen.drain)
+
+
+def peak_mib(seconds: float, drain_s: float = 60.0) -> float:
+    """Return the peak of all processes together, with an Aura of its own, in a new folder."""
     folder = Path(tempfile.mkdtemp())
     try:
         with Aura(folder) as aura:
-            watch(aura, chosen.seconds, chosen.drain)
+            return watch(aura, seconds, drain_s)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def watch(aura: Aura, seconds: float, drain_s: float) -> None:
-    """Send, look, and print what was seen, a line every five seconds."""
+def watch(aura: Aura, seconds: float, drain_s: float) -> float:
+    """Send, look, and print what was seen, a line every five seconds; return the peak."""
     pids = {"aura": aura.pid, "nats": aura.nats}
     peak: Counter[str] = Counter()
 
     def look() -> dict[str, float]:
-        now = {name: memory(pid) for name, pid in pids.items()}
+        now = {name: memory_mib(pid) for name, pid in pids.items()}
         for name, mib in [*now.items(), ("all", sum(now.values()))]:
             peak[name] = max(peak[name], round(mib))
         return now
@@ -117,8 +123,9 @@ def watch(aura: Aura, seconds: float, drain_s: float) -> None:
         lasting(seconds)
     print(f"answers {dict(senders.answers)}, records {dict(senders.records)}")
     lasting(drain_s, senders.records)
-    used = {name: round(cpu(pid), 1) for name, pid in pids.items()}
+    used = {name: round(cpu_s(pid), 1) for name, pid in pids.items()}
     print(f"peak MiB {dict(peak)}, CPU s {used}")
+    return peak["all"]
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from pipeline.batch import Batch
 from pipeline.envelope import Resource, Scope
 from pipeline.signal import Signal
 from pipeline.value import INT, STRING
-from tests.bench.schema_trials import ids, offsets_of, text, tokens
+from tests.bench.trial_rows import ids, offsets_of, text, tokens
 
 BLOCK: Final = 48_000
 """Records of one commit: about `router.group_records_max`."""

@@ -70,11 +70,10 @@ def request(signal: Signal, number: int, records: int) -> bytes:
     """Return the encoded template of this number: `records` records of a few resources."""
     rng = random.Random(number)
     message = _MESSAGES[signal]()
-    for index in range(REQUEST_RESOURCES):
+    count = min(REQUEST_RESOURCES, records)
+    for index in range(count):
         service = min(int(rng.paretovariate(0.9) * 4) - 4, SERVICES - 1)
-        share = range(
-            index * records // REQUEST_RESOURCES, (index + 1) * records // REQUEST_RESOURCES
-        )
+        share = range(index * records // count, (index + 1) * records // count)
         around = getattr(message, _AROUND[signal]).add(schema_url=_SCHEMA_URL)
         _resource(around.resource, service, number * REQUEST_RESOURCES + index)
         _FILL[signal](around, rng, service, share)

@@ -10,6 +10,7 @@ from otlp.codec.request import REQUESTS
 from pipeline.errors import Rejected
 from pipeline.plan import (
     AttributeField,
+    Changes,
     Column,
     Dependencies,
     Explain,
@@ -154,8 +155,8 @@ def test_pages_of_traces_are_all_traces_once(engines):
 def test_traces_within_heads_are_those_that_were_there(engines):
     heads = engines.same(Heads(Signal.TRACES, "a", 10))
     assert heads == [
-        {"partition": 0, "epoch": 1, "sequence": 8},
-        {"partition": 1, "epoch": 2, "sequence": 4},
+        {"partition": 0, "epoch": 1, "sequence": 8, "committed_ns": NOW + 8},
+        {"partition": 1, "epoch": 2, "sequence": 4, "committed_ns": NOW + 4},
     ]
 
     all_of_them = engines.same(Traces("a", *EVER, None, 1000))
@@ -164,6 +165,33 @@ def test_traces_within_heads_are_those_that_were_there(engines):
     for some in ((Head(0, 1, 2),), (Head(0, 1, 2), *(Head(n, 1, 9) for n in range(2, 9)))):
         found = engines.same(Traces("a", *EVER, None, 1000, within=some))
         assert {int.from_bytes(row["trace_id"], "big") // 10 for row in found} == {1, 2}
+
+
+@pytest.mark.parametrize("signal", Signal)
+def test_what_was_stored_since_is_the_same_everywhere(engines, signal):
+    now = tuple(Head(**head) for head in engines.same(Heads(signal, "a", 10)))
+    mine, newer = now
+    first = replace(mine, sequence=3, committed_ns=NOW + 3)
+    cases = {
+        now: 0,
+        (first, newer): 1,  # a message and more came since
+        (replace(mine, sequence=2), newer): 1,  # no commit ended there
+        (replace(mine, committed_ns=1), newer): 1,  # it ended there at another time
+        (mine, replace(newer, epoch=1)): 1,  # another log
+        (mine,): 1,  # another partition
+        (): 1,
+        (*now, Head(5, 1, 1, 1)): 1,  # a log that was never there
+    }
+    for heads, beyond in cases.items():
+        for tenant, range_ns in [("a", EVER), ("a", (1, 2)), ("nobody", EVER)]:
+            plan = Changes(signal, tenant, *range_ns, heads, 1)
+            memory, engine = engines.answers(plan)
+            assert memory.num_rows == engine.num_rows <= beyond, plan
+            assert memory.schema.equals(engine.schema)
+            assert memory.num_rows == beyond or heads == (first, newer)
+    for store in engines.stores:
+        with pytest.raises(Rejected, match="partitions 0 to 255"):
+            engines.runner.run(ask(store, Changes(signal, "a", *EVER, (Head(256, 1, 1),), 1)))
 
 
 @pytest.mark.parametrize("prefix", ["", "a", "api", "é"])

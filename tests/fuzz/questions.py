@@ -1,5 +1,6 @@
 """Questions by a seed: from the grammar of the language, and then broken."""
 
+from collections.abc import Callable
 from random import Random
 from urllib.parse import quote, quote_plus
 
@@ -16,6 +17,9 @@ TIMES = (
     "1790000000000000000", "2026-09-21T10:00:00Z", "2026-09-21T10:00:00.123456789+02:00", "-1",
     "2026-13-01T00:00:00Z", "9999-12-31T23:59:59Z", "1e9", "9" * 30, "0.0000000001", "٣", "nan",
     "2262-04-11T23:47:16.854775807Z", "0001-01-01T00:00:00Z", "2026-09-21T10:00:00+99:99",
+)  # fmt: skip
+FUNCTIONS = (
+    "count", "count_distinct", "sum", "avg", "min", "max", "p50", "p99.9", "rate", "median",
 )  # fmt: skip
 LIMITS = ("", "1", "7", "10000", "10001", "0", "-1", "1.5", "1_0", "٣", "9" * 40, "x", " 5 ")
 
@@ -41,11 +45,56 @@ def _value(chance: Random) -> str:
     return f'"{odd.text(chance)}"' if chance.random() < 0.5 else str(odd.integer(chance))
 
 
+def stage(chance: Random, signal: str) -> str:
+    """Return a stage; most are valid."""
+
+    def name() -> str:
+        return chance.choice((*FIELDS[signal], *ATTRIBUTES, "count", "x", "time"))
+
+    def some(of: Callable[[], str], most: int = 3) -> str:
+        return ", ".join(of() for _ in range(chance.randint(1, most)))
+
+    def call() -> str:
+        where = condition(chance, signal, 1)
+        of = chance.choice((name(), f"{name()}, {where}", where, ""))
+        named = chance.choice(("", "", " as x", " as `odd name`"))
+        return f"{chance.choice(FUNCTIONS)}({of}){named}"
+
+    def key() -> str:
+        return chance.choice((name(), "bucket(1m)", f"{name()} as y"))
+
+    return chance.choice(
+        (
+            f"stats {some(call)} by {some(key)}",
+            f"stats {some(call)}",
+            f"where {condition(chance, signal, 1)}",
+            f"sort {some(lambda: chance.choice(('', '-')) + name())}",
+            f"fields {some(name)}",
+            f"top {chance.choice(('', '3 '))}{some(name)}",
+            f"limit {chance.choice(LIMITS)}",
+            f"{chance.choice(('json', 'logfmt'))} {some(name)}",
+            chance.choice(('regex "(?P<x>a+)(?P<y>.)?"', f'regex "{odd.text(chance, 9)}"', "json")),
+        )
+    )
+
+
+def path(chance: Random, signal: str) -> str:
+    """Return a question about whole traces; of other signals a mistake."""
+    spans = [f"{{{condition(chance, signal, 1)}}}" for _ in range(chance.randint(1, 4))]
+    asked = spans[0] + "".join(chance.choice((" > ", " >> ", " ")) + one for one in spans[1:])
+    return asked + chance.choice(("", " spans>1", " AND errors=0", " OR NOT root.name=x"))
+
+
 def query(chance: Random, signal: str) -> str:
     """Return a query: of the grammar, such a one with damage, or a heap of its tokens."""
     draw = chance.random()
-    if draw < 0.55:
+    if draw < 0.25:
         return condition(chance, signal, chance.randint(0, 4))
+    if draw < 0.45:
+        stages = (stage(chance, signal) for _ in range(chance.randint(1, 4)))
+        return " | ".join([chance.choice(("", condition(chance, signal, 1))), *stages])
+    if draw < 0.55:
+        return path(chance, signal)
     if draw < 0.75:
         whole = condition(chance, signal, 3)
         at = chance.randint(0, len(whole))

@@ -20,6 +20,7 @@ from opentelemetry.exporter.otlp.proto.http import metric_exporter as http_metri
 from opentelemetry.exporter.otlp.proto.http import trace_exporter as http_spans
 
 from tests.support.aura_process import Aura, poll
+from tests.support.cluster import Cluster
 from tests.support.otlp_sdk import send_all
 
 pytestmark = pytest.mark.slow
@@ -58,14 +59,17 @@ def counts(aura: Aura) -> dict[str, int]:
     }
 
 
-def test_every_signal_is_found_soon_and_after_a_restart(tmp_path):
-    aura = Aura(tmp_path)
+@pytest.mark.parametrize("kind", [Aura, Cluster])
+def test_every_signal_is_found_soon_and_after_a_restart(tmp_path, kind):
+    aura = kind(tmp_path)
     try:
         print(f"ready after {aura.start():.1f} s, idle {memory(aura)}")
         for sent, transport in enumerate(("grpc", "http"), 1):
             send_all(*exporters(aura, transport))
             wanted = dict.fromkeys(QUESTIONS, sent)
-            poll(lambda wanted=wanted: counts(aura) == wanted, 2.0, f"{transport}: {wanted}")
+            # Three processes share the machine's two cores with all else that runs there.
+            soon_s = 2.0 if kind is Aura else 5.0
+            poll(lambda wanted=wanted: counts(aura) == wanted, soon_s, f"{transport}: {wanted}")
         assert aura.stop() == 0
         aura.start()
         assert counts(aura) == dict.fromkeys(QUESTIONS, 2)
@@ -126,12 +130,12 @@ def missing(aura: Aura, door: str) -> list[str]:
 
 
 def memory(aura: Aura) -> str:
-    """Say how much memory Aura and its NATS have resident."""
-    assert aura.process is not None
-    return ", ".join(
-        f"{name} {_resident_kib(pid) >> 10} MiB"
-        for name, pid in {"Aura": aura.process.pid, "NATS": aura.nats}.items()
-    )
+    """Say how much memory each process of Aura and its NATS have resident."""
+    if isinstance(aura, Cluster):
+        processes = {role: part.pid for role, part in aura.parts.items()}
+    else:
+        processes = {"Aura": aura.pid, "NATS": aura.nats}
+    return ", ".join(f"{name} {_resident_kib(pid) >> 10} MiB" for name, pid in processes.items())
 
 
 def _resident_kib(pid: int) -> int:

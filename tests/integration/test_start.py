@@ -93,6 +93,31 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):
     assert line.startswith(f"aura: data folder {tmp_path}/file/data: ")
 
 
+@pytest.mark.parametrize(
+    ("roles", "settings", "line"),
+    [
+        ("router", {}, "--role router: an embedded engine has one owner: run both in one process"),
+        ("ingestor,router", {}, "--role router: an embedded engine has one owner"),
+        ("query", {}, "--role query: an embedded engine has one owner: set storage.remote.url"),
+        ("query", {"AURA_STORAGE_URL": "memory://"}, "--role query: an embedded engine"),
+        ("kitchen", {}, "--role: kitchen: a role is one of ingestor, router, storage, query"),
+        (
+            "storage",
+            {"AURA_STORAGE_REMOTE_URL": "grpc://here"},
+            "environment: AURA_STORAGE_REMOTE_URL: storage.remote.url: ",
+        ),
+    ],
+)
+def test_roles_that_cannot_reach_their_storage_say_what_to_set(tmp_path, roles, settings, line):
+    environment = {"AURA_DATA": str(tmp_path / "data"), **settings}
+
+    done = CliRunner(env=environment).invoke(main, ["up", "--role", roles])
+
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"aura: {line}")
+    assert not (tmp_path / "data").exists()
+
+
 def test_servers_that_do_not_answer_name_their_settings(tmp_path):
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
@@ -106,13 +131,18 @@ def test_servers_that_do_not_answer_name_their_settings(tmp_path):
             "storage.url: cannot open clickhouse://127.0.0.1": {
                 "AURA_STORAGE_URL": f"clickhouse://me:secret@{there}/aura"
             },
+            f"storage.remote.url: cannot ask grpc://{there}: ": {
+                "AURA_STORAGE_REMOTE_URL": f"grpc://{there}",
+                "AURA_STORAGE_REMOTE_KEY": "secret",
+            },
         }
         waiting = {}
         for number, (line, settings) in enumerate(asked.items()):
             folder = tmp_path / str(number)
             folder.mkdir()
             waiting[line] = Aura(folder)
-            waiting[line].begin(**settings)
+            roles = ["--role", "query"] if "AURA_STORAGE_REMOTE_URL" in settings else []
+            waiting[line].begin(*roles, **settings)
         for line, aura in waiting.items():
             told = ended(aura)
             assert told.startswith(f"aura: {line}")

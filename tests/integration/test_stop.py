@@ -21,6 +21,7 @@ STOP_TIMEOUT_S = 1
 STOP = {"AURA_INGESTOR_STOP_TIMEOUT_S": f"{STOP_TIMEOUT_S}s"}
 HELLO_BEGINS = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
 """The head of a ClientHello, whose rest does not come."""
+GRPC = {"ingestor.grpc", "storage.listen"}
 REQUEST_BEGINS = b"POST /v1/logs HTTP/1.1\r\nHost: loc"
 
 
@@ -32,9 +33,9 @@ def linger(aura: Aura, stack: ExitStack) -> None:
             raw.sendall(begun)
         if aura.trusted:
             raw = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
-            aura.trusted.set_alpn_protocols(["h2" if name == "ingestor.grpc" else "http/1.1"])
+            aura.trusted.set_alpn_protocols(["h2" if name in GRPC else "http/1.1"])
             stack.enter_context(aura.trusted.wrap_socket(raw, server_hostname="127.0.0.1"))
-        if name != "ingestor.grpc":
+        if name not in GRPC:
             kept = (
                 http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=aura.trusted)
                 if aura.trusted
@@ -99,7 +100,7 @@ def test_tls_on_every_listener_and_a_stop_amid_handshakes(tmp_path):
     authority = Authority(tmp_path).make()
     pair = authority.sign("server")
     settings = dict(STOP)
-    for role in ("INGESTOR", "QUERY"):
+    for role in ("INGESTOR", "STORAGE", "QUERY"):
         settings[f"AURA_{role}_TLS_CERT_FILE"] = str(pair.cert)
         settings[f"AURA_{role}_TLS_KEY_FILE"] = str(pair.key)
     aura = Aura(tmp_path, **settings)

@@ -11,11 +11,15 @@ import pytest
 from pipeline.keyring import Access
 from tests.support.aura_process import Aura, poll
 from tests.support.buses import nats_rig
+from tests.support.cluster import Cluster
 from tests.support.keys import READ, WRITE, entries, kept
 from tests.support.shell import piped
 from tests.support.streams import Stream
 
 pytestmark = pytest.mark.slow
+
+READ_ALL = "key-of-the-query-role"
+"""What its process shows to the storage."""
 
 SETTINGS = {
     "pipeline": {
@@ -29,6 +33,7 @@ SETTINGS = {
             [
                 kept(WRITE, Access.WRITE, name="write"),
                 kept(READ, Access.READ, name="read"),
+                kept(READ_ALL, Access.READ, tenant="", name="query"),
                 kept("key-of-tenant-a-writes", Access.WRITE, tenant="a", name="a-write"),
                 kept("key-of-tenant-a-reads", Access.READ, tenant="a", name="a-read"),
             ]
@@ -37,11 +42,11 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(scope="module")
-def aura(tmp_path_factory):
+@pytest.fixture(scope="module", params=[Aura, Cluster])
+def aura(tmp_path_factory, request):
     folder = tmp_path_factory.mktemp("aura")
     (folder / "config.yaml").write_text(json.dumps(SETTINGS))
-    with Aura(folder) as started:
+    with request.param(folder, AURA_STORAGE_REMOTE_KEY=READ_ALL) as started:
         yield started
 
 
@@ -133,8 +138,12 @@ def shown_by_another(folder, bus):
         (folder / name).mkdir()
     stores, asks = (Aura(folder / name, AURA_BUS_URL=bus) for name in ("stores", "asks"))
     try:
-        stores.begin("--role", "ingestor,router")
-        asks.start("--role", "query")
+        stores.begin("--role", "ingestor,router,storage")
+        asks.start(
+            "--role",
+            "query",
+            AURA_STORAGE_REMOTE_URL=f"grpc://127.0.0.1:{stores.ports['storage.listen']}",
+        )
         poll(lambda: stores.status("/readyz", "ingestor.api") == 200, 40)
         with Stream(asks, q="level=ERROR") as stream:
             send(stores, {"message": "fine"}, {"message": "wrong", "level": "ERROR"})
@@ -147,7 +156,7 @@ def shown_by_another(folder, bus):
 def test_the_query_role_alone_says_what_a_tail_needs(tmp_path):
     aura = Aura(tmp_path)
     try:
-        aura.start("--role", "query")
+        aura.start("--role", "storage,query")
         with pytest.raises(urllib.error.HTTPError) as error:
             urllib.request.urlopen(aura.url("/v1/tail"), timeout=20)
         assert error.value.code == 400

@@ -14,6 +14,7 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 
 from pipeline.keyring import Access
 from tests.support.aura_process import Aura, poll
+from tests.support.cluster import Cluster
 from tests.support.keys import READ, WRITE, bearer, entries, kept
 from tests.support.otlp_sdk import send_span
 
@@ -43,6 +44,7 @@ METRIC = {
 }
 LOG = '{"service_name":"test-svc","level":"INFO","message":"hello"}'
 OTHER = "key-of-the-other-tenant-0"
+OF_QUERY = "key-that-the-query-role-shows-to-the-storage"
 OLD = "key-of-the-other-tenant-before-its-rotation"
 
 
@@ -84,7 +86,8 @@ def test_curl_as_in_the_readme_on_a_fresh_install(tmp_path):
         poll(lambda: aura.ask("/v1/metrics")["metrics"])
 
 
-def test_no_tenant_finds_what_another_sent(tmp_path):
+@pytest.mark.parametrize("kind", [Aura, Cluster])
+def test_no_tenant_finds_what_another_sent(tmp_path, kind):
     both = (Access.WRITE, Access.READ)
     keys = entries(
         [
@@ -92,9 +95,11 @@ def test_no_tenant_finds_what_another_sent(tmp_path):
             kept(READ, Access.READ),
             kept(OTHER, *both, tenant="other", name="new"),
             kept(OLD, *both, tenant="other", name="old"),
+            kept(OF_QUERY, Access.READ, tenant="", name="query"),
         ]
     )
-    with Aura(tmp_path, AURA_AUTH_KEYS=json.dumps(keys)) as aura:
+    settings = {"AURA_AUTH_KEYS": json.dumps(keys), "AURA_STORAGE_REMOTE_KEY": OF_QUERY}
+    with kind(tmp_path, **settings) as aura:
         ours, _, point = lines_of_the_readme(aura)
         assert ours["accepted"] == point["accepted"] == 1
         for key in (WRITE, OTHER):

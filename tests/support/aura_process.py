@@ -14,8 +14,11 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
 ROOT = Path(__file__).parents[2]
-PORTS = ("ingestor.grpc", "ingestor.http", "ingestor.api", "query.listen")
+PORTS = ("ingestor.grpc", "ingestor.http", "ingestor.api", "storage.listen", "query.listen")
 
 
 def poll(condition: Callable[[], object], deadline_s: float = 20.0, why: str = "") -> object:
@@ -37,6 +40,9 @@ def free_port() -> int:
 
 class Aura:
     """One data folder, and at most one Aura that runs in it; ports stay the same."""
+
+    module = "aura"
+    """What is run: the program, or one that puts something in the place of a part of it."""
 
     trusted: ssl.SSLContext | None = None
     """With it Aura is asked over TLS."""
@@ -79,15 +85,31 @@ class Aura:
     def start(self, *arguments: str, **settings: str) -> float:
         """Start and wait until it is ready; return how long that took."""
         began = time.monotonic()
-        process = self.begin(*arguments, **settings)
-        door = "ingestor.api" if "ingestor" in arguments else "query.listen"
+        self.begin(*arguments, **settings)
+        self.wait("ingestor.api" if "ingestor" in arguments else "query.listen")
+        return time.monotonic() - began
+
+    def wait(self, door: str) -> None:
+        """Wait until a door says that the process is ready."""
 
         def ready() -> bool:
-            assert process.poll() is None, (self.folder / "stderr.log").read_text()[-2000:]
+            assert self.process is not None
+            assert self.process.poll() is None, (self.folder / "stderr.log").read_text()[-2000:]
+            if door == "storage.listen":
+                return self.healthy()
             return self.status("/readyz", door) == 200
 
         poll(ready, 40.0, "ready")
-        return time.monotonic() - began
+
+    def healthy(self) -> bool:
+        """Ask over gRPC whether all of the process is ready."""
+        with grpc.insecure_channel(f"127.0.0.1:{self.ports['storage.listen']}") as channel:
+            try:
+                request = health_pb2.HealthCheckRequest()
+                answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=5)
+            except grpc.RpcError:
+                return False
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
     @property
     def pid(self) -> int:

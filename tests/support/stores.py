@@ -13,18 +13,22 @@ from typing import Any, cast
 
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import OperationalError
+from pydantic import SecretStr
 
 from otlp.codec import Decoder, encode, validate
 from otlp.codec.request import REQUESTS, parse
 from pipeline.batch import Batch
+from pipeline.keyring import Keyring
 from pipeline.plan import Plan, Records
 from pipeline.ports import Commit, Counts, Group, Recovery
 from pipeline.signal import Signal
 from pipeline.window import DAY_NS, TimeWindow
 from storage.clickhouse import ClickHouse, open_clickhouse
-from storage.config import StorageConfig
+from storage.config import RemoteConfig, StorageConfig
 from storage.connection import Connection
 from storage.memory import MemoryStore
+from storage.remote import RemoteStorage
+from storage.service import StorageService
 from storage.target import Target
 from tests.support.clickhouse.server import ClickHouseServer
 from tests.support.otlp_strategies import records
@@ -33,6 +37,7 @@ NOW = (time.time_ns() // DAY_NS) * DAY_NS + DAY_NS // 2
 """Noon of today: nothing expires while a test runs, and yesterday is another day."""
 
 CONFIG = StorageConfig(readers=2)
+ANYBODY = Keyring(tenant_header=True)
 EVERYTHING = 1_000_000
 PASSWORD = "p@ss/word"
 USERS = {"aura": PASSWORD}
@@ -149,6 +154,13 @@ class Rig:
         return await self.connection.run(ask)
 
 
+class Joined:
+    """A store that is written to here and asked from elsewhere."""
+
+    def __init__(self, store: MemoryStore, asked: RemoteStorage) -> None:
+        self.recover, self.commit, self.run = store.recover, store.commit, asked.run
+
+
 def replace_readers(number: int, **changes: Any) -> StorageConfig:
     return CONFIG.model_copy(update={"readers": number, **changes})
 
@@ -187,9 +199,29 @@ def _empty(client: Any, name: str) -> None:
 
 
 @asynccontextmanager
+async def remote(
+    backend: Any, keyring: Keyring = ANYBODY, key: str = "", **changes: Any
+) -> AsyncIterator[RemoteStorage]:
+    """A backend as another process asks it."""
+    config = CONFIG.model_copy(update={"listen": "127.0.0.1:0", **changes})
+    async with StorageService(config, backend, keyring, tls=None) as service:
+        where = RemoteConfig(url=f"grpc://{service.address}", key=SecretStr(key))
+        asking = RemoteStorage(where, deadline_s=30.0)
+        try:
+            yield asking
+        finally:
+            await asking.close()
+
+
+@asynccontextmanager
 async def rig(kind: str, **config: Any) -> AsyncIterator[Rig]:
     if kind == "memory":
         yield Rig(MemoryStore())
+        return
+    if kind == "remote":
+        store = MemoryStore()
+        async with remote(store, rows_max=EVERYTHING) as asking:
+            yield Rig(Joined(store, asking))
         return
     settings = replace_readers(2, **config)
     async with database(kind) as target, open_clickhouse(target, settings) as store:

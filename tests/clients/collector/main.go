@@ -1,4 +1,4 @@
-// An OpenTelemetry Collector of nothing but OTLP: otlp in, otlp and otlp_http out.
+// An OpenTelemetry Collector of nothing but OTLP: otlp in, otlp, otlp_http and nop out.
 package main
 
 import (
@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/provider/fileprovider"
 	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/nopexporter"
 	"go.opentelemetry.io/collector/exporter/otlpexporter"
 	"go.opentelemetry.io/collector/exporter/otlphttpexporter"
 	"go.opentelemetry.io/collector/otelcol"
@@ -25,7 +26,7 @@ func main() {
 				return factories, err
 			}
 			factories.Exporters, err = otelcol.MakeFactoryMap[exporter.Factory](
-				otlpexporter.NewFactory(), otlphttpexporter.NewFactory(),
+				otlpexporter.NewFactory(), otlphttpexporter.NewFactory(), nopexporter.NewFactory(),
 			)
 			return factories, err
 		},

@@ -11,8 +11,10 @@ import pytest
 from pipeline.plan import (
     And,
     AttributeField,
+    Changes,
     Column,
     Compare,
+    Head,
     Ledger,
     Level,
     Not,
@@ -27,6 +29,7 @@ from pipeline.plan import (
 from pipeline.signal import Signal
 from storage.compile import clickhouse as compiled
 from storage.compile import ledger
+from storage.compile.changes import changes
 
 FOLDER = Path(__file__).parent
 DAY = 86_400 * 10**9
@@ -56,6 +59,7 @@ def points(where=None):
     return records(Signal.METRICS, where)
 
 
+HEADS = (Head(0, 1, 40, 9), Head(2, 3, 20, 7))
 SLOW = compare("duration_ns", ">", 5_000_000)
 STATEMENTS = {
     "spans_all": spans(),
@@ -94,6 +98,7 @@ STATEMENTS = {
         Ledger("acme", DAY, 2 * DAY, DAY, 3 * DAY, (Reached(Signal.LOGS, 0, 2, 9),))
     ),
     "ledger_positions": ledger.positions(Positions(1)),
+    "changes": changes(Changes(Signal.METRICS, "acme", DAY, 2 * DAY, HEADS, 1)),
     "trace": compiled.trace(Trace("acme", bytes(range(16)), 1000)),
 }
 

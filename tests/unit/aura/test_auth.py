@@ -68,7 +68,7 @@ def test_a_mode_that_takes_anybody_leaves_no_use_for_keys():
         settings.load(Config, None, {"AURA_AUTH_MODE": "none", "AURA_AUTH_KEYS": json.dumps([KEY])})
 
 
-LISTENERS = ["INGESTOR_GRPC", "INGESTOR_HTTP", "INGESTOR_API", "QUERY_LISTEN"]
+LISTENERS = ["INGESTOR_GRPC", "INGESTOR_HTTP", "INGESTOR_API", "STORAGE_LISTEN", "QUERY_LISTEN"]
 
 
 @pytest.mark.parametrize("name", LISTENERS)

@@ -3,7 +3,8 @@
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from otlp.config import IngestorConfig, LimitsConfig, host_and_port
+from otlp.config import IngestorConfig, LimitsConfig
+from pipeline.address import host_and_port
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from otlp.door import Outcome
 from otlp.receivers import status, success
 from otlp.receivers.join import Broken
 from pipeline.errors import Forbidden, Overloaded, Rejected, TooLarge, Unauthenticated, Unavailable
+from pipeline.rpc.status import MESSAGE_MAX
 from pipeline.signal import Signal
 
 
@@ -50,7 +51,7 @@ def test_case_39_what_nobody_foresaw_is_logged_once_and_not_told_to_the_client()
 
 def test_a_message_fits_a_trailer_and_is_text():
     told = status.answer(Rejected("\udcff" + "ä" * 100_000))
-    assert len(told.message.encode()) <= 2 * status.MESSAGE_MAX + 1
+    assert len(told.message.encode()) <= 2 * MESSAGE_MAX + 1
     assert told.message[0] == "?"
     assert status.body(told, as_json=True)
 

@@ -1,5 +1,6 @@
 """Migrations run to their end however often they are cut, and never backwards."""
 
+import asyncio
 import re
 from importlib import resources
 
@@ -50,7 +51,9 @@ def test_files_are_numbered_without_a_gap():
 def test_every_statement_may_be_run_twice():
     for one in migrations():
         for statement in one.statements:
-            assert re.match(r"(CREATE TABLE|ALTER TABLE .*) IF NOT EXISTS ", statement), statement
+            adds = re.match(r"(CREATE TABLE|ALTER TABLE .*) IF NOT EXISTS ", statement)
+            sets = re.match(r"ALTER TABLE \w+ MODIFY SETTING \w+ = \d+$", statement)
+            assert adds or sets, statement
 
 
 def test_a_file_is_split_at_the_semicolons_that_end_a_line():
@@ -142,3 +145,17 @@ async def test_every_column_of_the_schema_is_stored(empty, signal):
 def test_ddl_stands_in_files_only():
     folder = resources.files("storage") / "sql" / "clickhouse"
     assert {one.name for one in folder.iterdir()} == {f"{name}.sql" for name in NAMES}
+
+
+async def test_who_does_not_migrate_waits_for_who_does(empty):
+    async def wait(seconds):
+        async with open_clickhouse(empty.target, CONFIG, schema_wait_s=seconds) as store:
+            return await store.pending()
+
+    with pytest.raises(Setup, match=rf"lacks {len(NAMES)} migrations, .* {NAMES[0]}: start"):
+        await wait(0.0)
+    waiting = asyncio.create_task(wait(20.0))
+    await asyncio.sleep(0)
+    assert await once(empty) == NAMES
+
+    assert await waiting == []

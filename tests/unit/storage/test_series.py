@@ -5,14 +5,18 @@ import sys
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 
 from otlp.codec import Decoder
+from pipeline import schema
 from pipeline.signal import Signal
 from pipeline.window import TimeWindow
-from storage.series import identify
+from storage.codes import runs
+from storage.series import _pairs, identify
 from storage.tables import services
 
 BASE = {
@@ -137,10 +141,24 @@ def test_slices_and_repeated_dictionaries_make_no_difference():
     assert identify(again, services(again["resource"]), "t").ids.to_pylist() == expected * 2
 
 
+@given(st.lists(st.lists(st.tuples(st.text(), st.integers(0, 7), st.text()))), st.integers(0, 2))
+def test_attributes_come_back_from_the_bytes_that_tell_them_apart(lists, after):
+    values = [[dict(zip(("key", "type", "value"), one, strict=True)) for one in of] for of in lists]
+    column = pa.array(values, schema.ATTRIBUTES).slice(after)
+
+    found = [_pairs(*row) for row in zip(*(one.to_pylist() for one in runs(column)), strict=True)]
+
+    assert found == [[list(one) for one in of] for of in lists[after:]]
+
+
 PROGRAM = """
+import numpy as np
+from storage.codes import KEY
 from storage.series import _hashes
-print(_hashes('{"attributes":[["b",1,"2"],["a",1,"1"]]}', '{"attributes":[]}', 'n', 'u', 'd', '[]',
-    5, 0, False, '[["k",3,"7"]]'))
+RESOURCE, SCOPE = '{"attributes":[["b",1,"2"],["a",1,"1"]]}', '{"attributes":[]}'
+METRIC = (RESOURCE, SCOPE, "n", "u", "d", "[]", 5, 0, False)
+KIND, LENGTH = np.array([(3, 1)], KEY).tobytes(), np.array([1], "<i4").tobytes()
+print(_hashes(METRIC, b"k", KIND, b"7", LENGTH))
 """
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import grpc
 from grpc import aio
 
-from otlp.receivers.status import Answer, Refusal
+from pipeline.errors import Forbidden
 from pipeline.tls import Identity, Tls
 
 
@@ -29,7 +29,7 @@ def credentials(tls: Tls) -> grpc.ServerCredentials:
 
 def check_version(tls: Tls | None, context: "aio.ServicerContext[Any, Any]") -> None:
     """
-    Raise Refusal for a call over a version of TLS that is older than `min_version`.
+    Raise Forbidden for a call over a version of TLS that is older than `min_version`.
 
     The library speaks 1.2 and 1.3 and cannot be told otherwise, so that the call is refused, before
     its message is read, instead of the handshake.
@@ -37,9 +37,9 @@ def check_version(tls: Tls | None, context: "aio.ServicerContext[Any, Any]") -> 
     if tls is None or tls.config.min_version == "1.2":
         return
     spoken = b"".join(context.auth_context().get("ssl_tls_version", ())).decode()
-    if spoken < f"TLSv{tls.config.min_version}":
-        text = f"{spoken} is spoken here; ingestor.tls.min_version is {tls.config.min_version}"
-        raise Refusal(Answer(grpc.StatusCode.PERMISSION_DENIED, 403, text))
+    least = tls.config.min_version
+    if spoken < f"TLSv{least}":
+        raise Forbidden(f"{spoken} is spoken here; {tls.setting}.min_version is {least}")
 
 
 def _configuration(identity: Identity) -> grpc.ServerCertificateConfiguration:

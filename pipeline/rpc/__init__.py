@@ -1,0 +1,1 @@
+"""What speaks gRPC has in common: listening, TLS, health, and verdicts as statuses."""

@@ -1,0 +1,1 @@
+"""Answers about closed time ranges, kept for who asks again."""
