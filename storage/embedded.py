@@ -1,5 +1,7 @@
 """The driver's client of chdb, with inserts that read Arrow columns where they are."""
 
+import os
+import tempfile
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -14,6 +16,9 @@ _ONE_BLOCK: Final = {
     "min_insert_block_size_rows": 2**62,
     "min_insert_block_size_bytes": 2**62,
 }
+_PIECE: Final = bytes(2**20)
+_SPARE_BYTES: Final = 2**20
+"""Beside its rows an insert writes marks, indexes and checksums."""
 
 
 class Embedded:
@@ -33,7 +38,8 @@ class Embedded:
     def insert_arrow(
         self, table: str, arrow_table: pa.Table, *, settings: Mapping[str, str]
     ) -> QuerySummary:
-        """Insert rows as one block."""
+        """Insert rows as one block; raises OSError, with nothing inserted, without room."""
+        see_room(arrow_table.nbytes + _SPARE_BYTES)
         rows = arrow_table  # the engine looks it up by this name
         columns = ", ".join(rows.column_names)
         every = ", ".join(f"{key} = {value}" for key, value in {**_ONE_BLOCK, **settings}.items())
@@ -41,3 +47,20 @@ class Embedded:
             f"INSERT INTO {table} ({columns}) SELECT {columns} FROM Python(rows) SETTINGS {every}"  # noqa: S608 - our own names
         )
         return QuerySummary({"written_rows": str(len(rows))})
+
+
+def see_room(size: int) -> None:
+    """
+    Raise OSError unless a file of as many bytes can be had beside the engine's.
+
+    The engine does not tell of every write that fails (a file that may not grow: seen): it then
+    takes an empty part for a whole one. So this is asked before each insert, which costs
+    microseconds.
+    """
+    allocate = getattr(os, "posix_fallocate", None)  # macOS has none
+    with tempfile.TemporaryFile() as probe:
+        if allocate:
+            allocate(probe.fileno(), 0, size)
+        else:
+            for _ in range(-(-size // len(_PIECE))):
+                probe.write(_PIECE)

@@ -1,5 +1,7 @@
 """An insert into chdb is one block, however many rows: a part a day, whole or not at all."""
 
+import resource
+
 import pyarrow as pa
 import pytest
 
@@ -43,4 +45,23 @@ def test_a_large_insert_makes_one_part_a_day():
         "('ö', 50, [{'key': 'k', 'n': 7}], '00FF0001', 1.5)",
     ]
     client.command("DROP TABLE large SYNC")
+    client.close()
+
+
+@pytest.mark.slow
+def test_an_insert_that_has_no_room_fails_and_leaves_nothing():
+    client = Target(path=engine()).connect()
+    client.command("CREATE TABLE crowded (a UInt64) ENGINE = MergeTree ORDER BY a")
+    rows = pa.table({"a": pa.array(range(1000), pa.uint64())})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            client.insert_arrow("crowded", rows, settings={"async_insert": "0"})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert client.query("SELECT count() FROM crowded").result_rows == [(0,)]
+    client.insert_arrow("crowded", rows, settings={"async_insert": "0"})
+    assert client.query("SELECT sum(a) FROM crowded").result_rows == [(499_500,)]
+    client.command("DROP TABLE crowded SYNC")
     client.close()
