@@ -47,9 +47,6 @@ class Aura:
     trusted: ssl.SSLContext | None = None
     """With it Aura is asked over TLS."""
 
-    module = "aura"
-    """What is started; another may put something around it."""
-
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
         self.ports = {name: free_port() for name in PORTS}
