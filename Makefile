@@ -48,6 +48,10 @@ bench-codec: $(READY) ## microseconds a record of the codec: protobuf beside its
 bench-memory: $(READY) ## resident memory while 24 senders send as fast as they may
 	$(BIN)/python -m tests.bench.saturated
 
+bench-query: $(READY) ## questions over spans and logs, cold, beside SQL: RECORDS= (1000000), FOLDER=, ARGS=
+	$(BIN)/python -m tests.bench.query --records $(or $(RECORDS),1000000) \
+		--folder $(or $(FOLDER),build/shop-$(or $(RECORDS),1000000)) $(ARGS)
+
 fuzz: $(READY) ## attack an Aura: MINUTES= (10), SEED= (printed), CASE= (one alone)
 	$(BIN)/python -m tests.fuzz
 

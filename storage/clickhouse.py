@@ -2,8 +2,11 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from itertools import islice
 from typing import Any, Final
 
 import pyarrow as pa
@@ -24,7 +27,7 @@ from pipeline.plan import (
 )
 from pipeline.ports import Commit, Cost, Group, Recovery
 from pipeline.signal import Signal
-from storage import committer, explain, migrate
+from storage import committer, explain, migrate, newest
 from storage.answers import EXPLAINED, MATCHES, SERIES, SUMMARIES, SUMMARY
 from storage.committer import Committer
 from storage.compile import clickhouse as compiled
@@ -33,7 +36,7 @@ from storage.compile.parameters import Statement
 from storage.compile.statement import statement, statements
 from storage.config import StorageConfig
 from storage.connection import READING, Connection
-from storage.examination import Examination, matches
+from storage.examination import Ask, Examination, matches
 from storage.fence import Fence
 from storage.kinds import kinds
 from storage.ranges.compute import compute
@@ -107,23 +110,47 @@ class ClickHouse:
                 return await self._traces(plan, cost)
             case Range():
                 return await self._range(plan, cost)
+            case Records():
+                return await self._records(plan, cost)
             case Table():
                 found = await self._scans.ask(*statement(plan), plan.tenant, cost)
                 return found.rename_columns(list(kinds(plan)))
             case Positions():
                 return await self._lookups.ask(*statement(plan), "", cost)
-            case Records() | Dependencies():
+            case Dependencies():
                 pool = self._scans
             case _:
                 pool = self._lookups
         return await pool.ask(*statement(plan), plan.tenant, cost)
+
+    async def _records(self, plan: Records, cost: Cost) -> pa.Table:
+        found: list[pa.Table] = []
+        wanted = plan.limit
+        for part in newest.records(plan, time.time_ns()):
+            asked = statement(replace(part, limit=wanted))
+            found.append(await self._scans.ask(*asked, plan.tenant, cost))
+            wanted -= found[-1].num_rows
+            if not wanted:
+                break
+        return pa.concat_tables(found)
+
+    async def _matching(self, plan: Traces, ask: Ask) -> dict[str, int]:
+        """Return the newest traces of which a span matches, as `matches` does."""
+        found: dict[str, int] = {}
+        for part in newest.traces(plan, time.time_ns()):
+            older = matches(await ask(compiled.matching(part), MATCHES))
+            # What was found already has its newest match; there may be others that are older.
+            found |= {one: at for one, at in older.items() if one not in found}
+            if len(found) >= plan.limit:
+                break
+        return dict(islice(found.items(), plan.limit))
 
     async def _traces(self, plan: Traces, cost: Cost) -> pa.Table:
         async def ask(asked: Statement, columns: pa.Schema) -> pa.Table:
             return await self._scans.ask(asked, columns, plan.tenant, cost)
 
         if plan.whole is None:
-            matched, cut = matches(await ask(compiled.matching(plan), MATCHES)), False
+            matched, cut = await self._matching(plan, ask), False
         else:
             matched, cut = await Examination(plan, plan.whole, ask).matching()
         found = SUMMARY.empty_table()
@@ -149,7 +176,7 @@ class ClickHouse:
 
     async def _explain(self, plan: Question, cost: Cost) -> pa.Table:
         rows = []
-        for one in statements(plan):
+        for one in statements(plan, time.time_ns()):
             asked = explain.explaining(one)
             said = await self._lookups.ask(asked, explain.LINES, plan.tenant, cost)
             (lines,) = _columns(said)

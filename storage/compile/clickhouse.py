@@ -10,6 +10,7 @@ from storage.answers import PLACE, span_columns
 from storage.compile import pages, points, rows
 from storage.compile.parameters import Parameters, Statement
 from storage.fields import check
+from storage.newest import HOUR_NS
 from storage.tables import AS_DOUBLE, AS_INT
 
 # By the ID as well, so that two roots of one time are not mixed.
@@ -110,12 +111,21 @@ def among(trace_ids: list[str], parameters: Parameters) -> str:
 
 
 def bounded(wanted: str) -> str:
-    """Bound the time by where these traces lie: constants by the time that indexes are read."""
-    first, last = (
-        f"(SELECT {bound} FROM trace_bounds WHERE {wanted})"
-        for bound in ("min(first)", "max(last)")
+    """
+    Bound the time by where these traces lie: constants by the time that indexes are read.
+
+    And the hours, by which spans are sorted: many traces lie here and there in their range.
+    """
+    first, last = (f"intDiv({bound}, {HOUR_NS})" for bound in ("first", "last"))
+    # One text, which is asked once.
+    bounds = (
+        f"(SELECT (min(first), max(last), groupUniqArrayArray(range({first}, {last} + 1))) "
+        f"FROM trace_bounds WHERE {wanted})"
     )
-    return f"time >= {first} AND time <= {last}"
+    return (
+        f"time >= tupleElement({bounds}, 1) AND time <= tupleElement({bounds}, 2) "
+        f"AND intDiv(time, {HOUR_NS}) IN (SELECT arrayJoin(tupleElement({bounds}, 3)))"
+    )
 
 
 def _points(plan: Records, parameters: Parameters) -> Statement:

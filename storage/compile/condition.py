@@ -1,6 +1,7 @@
 """Conditions of a plan to SQL that the indexes of `storage/sql/clickhouse` serve."""
 # ruff: noqa: S608 - what is put together here is our own text; values are bound
 
+import re
 from typing import Final
 
 from pipeline import search
@@ -33,6 +34,9 @@ SCOPE: Final = {"scope_name": "name", "scope_version": "version"}
 
 PARSED: Final = "JSONExtract(text, 'attributes', 'Array(Tuple(String, UInt8, String))')"
 """The attributes of a text in a list, each a plain tuple: (1) key, (2) type, (3) value."""
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.:/-]+")
+"""Keys that stand in JSON as they are: a text without them need not be parsed."""
 
 
 class Conditions:
@@ -116,10 +120,14 @@ class Conditions:
 
     def _holds(self, field: Attributes, test: str, equal: list[str] | None) -> str:
         """Tell where an attribute passes the test; indexes prune by the texts that are equal."""
+        named = ""
         if isinstance(field, AttributeKeys):
             key = f"LIKE {self._parameters.add(like(field.pattern), 'String')}"
         else:
-            key = f"= {self._parameters.add(field.key, 'String')}"
+            bound = self._parameters.add(field.key, "String")
+            key = f"= {bound}"
+            if _PLAIN.fullmatch(field.key):
+                named = f"position(text, concat('\"', {bound}, '\"')) > 0 AND "
         every = (Level.RECORD, Level.RESOURCE, Level.SCOPE)
         levels = every if field.level is Level.ANY else (field.level,)
         arms = []
@@ -129,7 +137,8 @@ class Conditions:
                 arms.append(self._own(one, f"arrayExists(a -> {where}, attributes)", equal))
             else:
                 where = f"a.1 {key}" + test.format(type="a.2", value="a.3")
-                arms.append(self._texts(one.value, f"arrayExists(a -> {where}, {PARSED})"))
+                found = f"{named}arrayExists(a -> {where}, {PARSED})"
+                arms.append(self._texts(one.value, found))
         return "(" + " OR ".join(arms) + ")"
 
     def _own(self, level: Level, test: str, equal: list[str] | None) -> str:

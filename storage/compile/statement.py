@@ -27,7 +27,7 @@ from pipeline.plan import (
     Values,
 )
 from pipeline.signal import Signal
-from storage import answers
+from storage import answers, newest
 from storage.compile import changes, clickhouse, graph, ledger, lists, ranges, table, whole
 from storage.compile.parameters import Statement
 from storage.kinds import kinds
@@ -72,14 +72,23 @@ def statement(plan: Question | Positions | Ledger) -> tuple[Statement, pa.Schema
             raise Rejected(f"no statement answers {type(plan).__name__}")
 
 
-def statements(plan: Question) -> list[Statement]:
-    """Return all statements of a plan; what one has from another's answer is empty."""
-    if isinstance(plan, Traces):
-        search = (
-            clickhouse.matching(plan) if plan.whole is None else whole.candidates(plan, plan.whole)
-        )
-        return [search, clickhouse.summaries(plan.tenant, [])]
-    if isinstance(plan, Range):
-        check_range(plan)
-        return [ranges.series(plan, SERIES_MAX)]
-    return [statement(plan)[0]]
+def statements(plan: Question, now_ns: int) -> list[Statement]:
+    """
+    Return all statements of a plan; what one has from another's answer is empty.
+
+    Of those that look for the newest, each is run only when those before it found too little.
+    """
+    match plan:
+        case Traces():
+            if plan.whole is None:
+                found = [clickhouse.matching(one) for one in newest.traces(plan, now_ns)]
+            else:
+                found = [whole.candidates(plan, plan.whole)]
+            return [*found, clickhouse.summaries(plan.tenant, [])]
+        case Records():
+            return [clickhouse.records(one) for one in newest.records(plan, now_ns)]
+        case Range():
+            check_range(plan)
+            return [ranges.series(plan, SERIES_MAX)]
+        case _:
+            return [statement(plan)[0]]
