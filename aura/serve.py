@@ -78,6 +78,8 @@ async def serve(config: Config, roles: frozenset[Role], stopped: asyncio.Event, 
         # Engines leave temporary files behind when they are killed; this folder is emptied.
         tempfile.tempdir = os.environ["TMPDIR"] = str(folder.tmp)
         parts = Parts(up, config)
+        opened = asyncio.Event()
+        parts.checks["listeners"] = _set(opened)  # one of them tells of the others as well
         store, backend = await parts.open(roles, folder.path)
         if roles & {Role.ROUTER, Role.INGESTOR}:
             bus = await up.enter_async_context(open_bus(config.bus, folder))
@@ -93,6 +95,7 @@ async def serve(config: Config, roles: frozenset[Role], stopped: asyncio.Event, 
         door = await parts.receive(bus) if Role.INGESTOR in roles else None
         if asked:
             await parts.trace(*asked, door)
+        opened.set()
         for worker in parts.workers:
             await worker.ready.wait()
         for line in parts.lines:
@@ -154,7 +157,7 @@ class Parts:
                 worker = Worker(bus, store, prepare, limits, meters, tail=shown)
                 await self._up.enter_async_context(worker)
                 self.workers.append(worker)
-                self.checks[f"worker {signal} {partition}"] = _ready(worker)
+                self.checks[f"worker {signal} {partition}"] = _set(worker.ready)
 
     async def ask(
         self, store: QueryBackend, shown: Tail, bus: Bus | None
@@ -284,9 +287,9 @@ def _decoder(signal: Signal, window: TimeWindow) -> Callable[[], Decoder]:
     return lambda: Decoder(signal, window)
 
 
-def _ready(worker: Worker) -> probes.Check:
+def _set(event: asyncio.Event) -> probes.Check:
     async def check() -> bool:
-        return worker.ready.is_set()
+        return event.is_set()
 
     return check
 

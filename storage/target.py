@@ -31,7 +31,8 @@ _OURS: Final = re.compile(
     r"async_insert|wait_for_async_insert|insert_dedup.*|log_comment|readonly|max_execution_time"
     r"|max_memory_usage|max_result_bytes|max_partitions_per_insert_block|output_format_arrow_.*"
     r"|param_.*|query|query_id|session_.*|user|password|default_format|wait_end_of_query|role"
-    r"|priority|max_rows_to_read|max_bytes_to_read|buffer_size|quota_key|stacktrace|compress|decompress|client_protocol_version"
+    r"|priority|max_rows_to_read|max_bytes_to_read|buffer_size|quota_key|stacktrace|compress"
+    r"|decompress|client_protocol_version"
 )
 _OLDEST: Final = (23, 3)
 """The version that brought the newest of the settings that every query of ours names."""

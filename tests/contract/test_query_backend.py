@@ -550,12 +550,12 @@ async def chdb(request):
         yield one
 
 
-async def forever(store):
+async def forever(store, tenant="a"):
     from storage.answers import RECORDS
     from storage.compile.parameters import Statement
 
     sql = "SELECT sum(sipHash64(number)) FROM numbers(1000000000000)"
-    await store._scans.ask(Statement(sql), RECORDS[Signal.LOGS], "a", Cost())
+    await store._scans.ask(Statement(sql), RECORDS[Signal.LOGS], tenant, Cost())
 
 
 async def count(one, wanted):
@@ -565,7 +565,8 @@ async def count(one, wanted):
 
 
 async def test_a_cancelled_question_ends_in_the_engine_and_others_go_on(chdb):
-    asking = [asyncio.create_task(forever(chdb.store)) for _ in range(3)]  # one waits its turn
+    # Of two connections a tenant has one: its second question waits for its turn.
+    asking = [asyncio.create_task(forever(chdb.store, tenant)) for tenant in "aba"]
     await count(chdb, 2)
 
     for one in asking:

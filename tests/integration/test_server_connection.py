@@ -95,9 +95,9 @@ async def test_user_and_password_may_stand_beside_the_url():
 async def test_settings_of_the_url_hold_for_every_query():
     async with rig("server") as one:
         await write(one.store, group(Signal.LOGS, messages(Signal.LOGS, range(1, 9), ("a",))))
-        url = server().url(f"{one.target.database}?max_rows_to_read=3", LOGIN)
+        url = server().url(f"{one.target.database}?max_columns_to_read=3", LOGIN)
         store = ClickHouse(StorageConfig(url=url).target(), CONFIG)
-        with pytest.raises(Exception, match="it would read too many rows"):
+        with pytest.raises(Exception, match="columns"):
             await ask(store, everything(Signal.LOGS, "a"))
         await store.close()
 

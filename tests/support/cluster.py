@@ -20,7 +20,8 @@ class Nats:
         settings = {
             "listen": self.url.removeprefix("nats://"),
             "max_payload": 8 * 2**20,
-            "jetstream": {"store_dir": str(folder / "nats")},
+            # Its logs' bounds together may be more than what is free on the disk: none is filled.
+            "jetstream": {"store_dir": str(folder / "nats"), "max_file_store": 2**40},
         }
         file = folder / "nats.conf"
         file.write_text(json.dumps(settings))
