@@ -1,8 +1,10 @@
 """The driver's client of chdb, with inserts that read Arrow columns where they are."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
@@ -46,7 +48,26 @@ class Embedded:
         self._client.command(
             f"INSERT INTO {table} ({columns}) SELECT {columns} FROM Python(rows) SETTINGS {every}"  # noqa: S608 - our own names
         )
+        self._see_written(table)
         return QuerySummary({"written_rows": str(len(rows))})
+
+    def _see_written(self, table: str) -> None:
+        """
+        Raise OSError, with the insert undone, when a file of its parts is not there whole.
+
+        On a disk that fills meanwhile the engine takes a failed write for a done one (seen): the
+        part is listed with the sizes that it should have, and cannot be read.
+        """
+        fresh = self._client.query(  # few: merging takes the level 0 away
+            "SELECT name, path, bytes_on_disk FROM system.parts WHERE active AND level = 0 "
+            "AND database = currentDatabase() AND table = {table:String}",
+            parameters={"table": table},
+        ).result_rows
+        broken = [str(name) for name, path, size in fresh if _bytes_in(Path(path)) < size]
+        for name in broken:
+            self._client.command(f"ALTER TABLE {table} DETACH PART '{name}'")
+        if broken:
+            raise OSError(errno.ENOSPC, f"{table}: not all was written of {', '.join(broken)}")
 
 
 def see_room(size: int) -> None:
@@ -64,3 +85,12 @@ def see_room(size: int) -> None:
         else:
             for _ in range(-(-size // len(_PIECE))):
                 probe.write(_PIECE)
+
+
+def _bytes_in(folder: Path) -> int:
+    """Return the bytes of the files of a part; of one that was merged meanwhile, more than any."""
+    try:
+        with os.scandir(folder) as files:
+            return sum(file.stat().st_size for file in files if file.is_file())
+    except FileNotFoundError:
+        return 2**63

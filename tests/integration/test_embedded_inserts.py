@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.window import DAY_NS
+from storage import embedded
 from storage.target import Target
 from tests.support.stores import engine
 
@@ -64,4 +65,25 @@ def test_an_insert_that_has_no_room_fails_and_leaves_nothing():
     client.insert_arrow("crowded", rows, settings={"async_insert": "0"})
     assert client.query("SELECT sum(a) FROM crowded").result_rows == [(499_500,)]
     client.command("DROP TABLE crowded SYNC")
+    client.close()
+
+
+@pytest.mark.slow
+def test_an_insert_that_was_not_written_is_undone(monkeypatch):
+    """As when the disk fills after the room was seen."""
+    monkeypatch.setattr(embedded, "see_room", lambda size: None)
+    client = Target(path=engine()).connect()
+    client.command("CREATE TABLE unwritten (a UInt64) ENGINE = MergeTree ORDER BY a")
+    rows = pa.table({"a": pa.array(range(1000), pa.uint64())})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with pytest.raises(OSError, match="not all was written of all_1_1_0"):
+            client.insert_arrow("unwritten", rows, settings={"async_insert": "0"})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert client.query("SELECT sum(a) FROM unwritten").result_rows == [(0,)]
+    client.insert_arrow("unwritten", rows, settings={"async_insert": "0"})
+    assert client.query("SELECT sum(a) FROM unwritten").result_rows == [(499_500,)]
+    client.command("DROP TABLE unwritten SYNC")
     client.close()
