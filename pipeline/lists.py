@@ -57,7 +57,7 @@ class Keys:
     """
     The keys that attributes of a signal's records, resources and scopes have, with their types.
 
-    Columns: key utf8, level utf8 (a `Level`, never `ANY`), type u8 (`pipeline/value.py`); distinct,
+    Columns: key utf8, level utf8 (a `Level` of these), type u8 (`pipeline/value.py`); distinct,
     ordered by all three. `patterns` are as in `AttributeKeys`, `names` keys as they are; without
     either, all keys are meant, of the level and with the prefix in any case. Keys of records that
     expired may be among them.

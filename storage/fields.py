@@ -69,6 +69,9 @@ COLUMNS: Final[Mapping[Signal, Mapping[str, Kind]]] = {
 }
 """A body is compared by its text form."""
 
+PARTS: Final = (Level.EVENT, Level.LINK)
+"""Levels that only spans have, and that only conditions ask for."""
+
 _ID_BYTES: Final = {"trace_id": 16, "span_id": 8, "parent_span_id": 8}
 _EQUALITY: Final = (Operator.EQUAL, Operator.NOT_EQUAL)
 
@@ -131,6 +134,12 @@ def check_columns(condition: Condition, columns: Mapping[str, Kind]) -> None:
             raise Rejected(f"no table can answer {condition}")
 
 
+def check_level(level: Level) -> None:
+    """Raise Rejected for a level at which attributes are neither listed nor read."""
+    if level in PARTS:
+        raise Rejected(f"only conditions ask for attributes of {level}s")
+
+
 def check_heads(heads: Sequence[Head]) -> None:
     """Raise Rejected for more heads than a store compares."""
     if len(heads) > HEADS_MAX or any(one.partition >= HEADS_MAX for one in heads):
@@ -164,7 +173,7 @@ def _leaf(signal: Signal, condition: Compare | OneOf | Exists | Find) -> None:
 
 def _attribute(signal: Signal, field: Attributes, values: tuple[Scalar, ...]) -> None:
     name = field.pattern if isinstance(field, AttributeKeys) else field.key
-    if field.level in (Level.EVENT, Level.LINK) and signal is not Signal.TRACES:
+    if field.level in PARTS and signal is not Signal.TRACES:
         raise Rejected(f"attribute {name!r}: {signal} have no {field.level}s")
     for value in values:
         if isinstance(value, bytes) or not _bounded(value):

@@ -106,7 +106,8 @@ def _fits(signal: Signal, kind: Kind, of: Expression) -> bool:
     match of:
         case Column(name):
             return columns.get(name) is _KINDS[kind] and kind is not Kind.ANY
-        case AttributeField():
+        case AttributeField(_, level):
+            fields.check_level(level)
             return kind in (Kind.ANY, Kind.NUMBER)
         case Labels(Column(name), labels, unset):
             known = columns.get(name) in (fields.Kind.TEXT, fields.Kind.NUMBER)

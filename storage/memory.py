@@ -14,6 +14,7 @@ from pipeline import schema
 from pipeline.plan import (
     CUT,
     And,
+    AttributeField,
     Changes,
     Column,
     Compare,
@@ -23,14 +24,15 @@ from pipeline.plan import (
     Explain,
     Find,
     Heads,
+    Holds,
     Keys,
     Ledger,
-    Level,
     Metrics,
     Not,
     OneOf,
     Operations,
     Or,
+    Path,
     Plan,
     Positions,
     Question,
@@ -49,7 +51,7 @@ from pipeline.signal import Signal
 from storage import answers, survey
 from storage.answers import COUNTED, LEDGER, POSITIONS, RECORDS, SUMMARY
 from storage.evaluate import Row, matches
-from storage.fields import check, check_heads, check_whole
+from storage.fields import PARTS, check, check_heads, check_level, check_whole
 from storage.ranges import rows as in_memory
 from storage.ranges.compute import compute
 from storage.ranges.groups import group
@@ -131,7 +133,8 @@ class MemoryStore:
                 return self._spans(plan)
             case Table():
                 found = self._matching(plan.signal, plan)
-                return tabulate(plan, plain(found).to_pylist())
+                held = (one.of.condition for one in plan.columns if isinstance(one.of, Holds))
+                return tabulate(plan, _asked(found, *held).to_pylist())
             case Positions():
                 return self._positions(plan)
             case Ledger():
@@ -196,9 +199,12 @@ class MemoryStore:
             case Changes():
                 return _table(answers.HEADS, self._changes(plan))
             case Keys():
+                check_level(plan.level)
                 found = survey.every_key(plan, self._rows_of(plan.signal, plan.tenant))
                 return _table(answers.KEYS, found)
             case Values():
+                if isinstance(plan.field, AttributeField):
+                    check_level(plan.field.level)
                 rows = self._rows_of(plan.signal, plan.tenant)
                 return _table(answers.VALUES, survey.values(plan, rows))
             case Operations():
@@ -282,7 +288,9 @@ class MemoryStore:
         else:
             check_whole(plan.whole)
             within = self._within(Signal.TRACES, plan)
-            places, cut = examine(plan, plan.whole, plain(spans), plain(within))
+            places, cut = examine(
+                plan, plan.whole, _asked(spans, plan.whole), _asked(within, plan.whole)
+            )
         times = {one.trace_id: one.matched_ns for one in places}
         chosen = list(times)
         of_traces = spans.filter(pc.is_in(spans["trace_id"], pa.array(chosen, schema.TRACE_ID)))
@@ -299,20 +307,26 @@ class MemoryStore:
 def _where(rows: pa.Table, condition: Condition | None) -> pa.Table:
     if condition is None:
         return rows
-    asked = rows if _of_parts(condition) else plain(rows)
-    found = [matches(condition, one) for one in asked.to_pylist()]
+    found = [matches(condition, one) for one in _asked(rows, condition).to_pylist()]
     return rows.filter(pa.array(found, pa.bool_()))
 
 
-def _of_parts(condition: Condition) -> bool:
+def _asked(rows: pa.Table, *conditions: Condition) -> pa.Table:
+    """Return the rows with what these conditions ask about, and little else."""
+    return rows if any(map(_of_parts, conditions)) else plain(rows)
+
+
+def _of_parts(condition: Condition | None) -> bool:
     """Tell whether a condition asks for attributes of events or links."""
     match condition:
         case And(parts) | Or(parts):
             return any(map(_of_parts, parts))
         case Not(part):
             return _of_parts(part)
+        case Path(steps):
+            return any(map(_of_parts, steps))
         case Compare(field) | Find(field) | OneOf(field) | Exists(field):
-            return not isinstance(field, Column) and field.level in (Level.EVENT, Level.LINK)
+            return not isinstance(field, Column) and field.level in PARTS
         case _:
             return False
 

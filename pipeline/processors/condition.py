@@ -72,6 +72,7 @@ KNOWN_MAX: Final = 100
 """Comparisons whose outcome is kept, for conditions that have them in common."""
 
 _LEVELS: Final = (Level.RECORD, Level.RESOURCE, Level.SCOPE)
+_PARTS: Final = (Level.EVENT, Level.LINK)
 
 
 class Rows:
@@ -80,6 +81,7 @@ class Rows:
     def __init__(self, rows: pa.RecordBatch) -> None:
         self._rows = rows
         self._opened: dict[Level, Elements] = {}
+        self._wholes: dict[Level, Numbers] = {}
         self._known: dict[str, Mask] = {}
 
     def meet(self, condition: Condition) -> Mask:
@@ -157,11 +159,26 @@ class Rows:
 
     def _at(self, level: Level) -> Elements:
         if level not in self._opened:
+            if level in _PARTS:
+                self._opened[level] = Elements(self._parts(level))
+                return self._opened[level]
             column: Arrow = self._rows["attributes" if level is Level.RECORD else level.value]
             if level is not Level.RECORD:
                 column = envelopes.opened(column, envelopes.FORMS[level.value])
             self._opened[level] = Elements(column)
         return self._opened[level]
+
+    def _parts(self, level: Level) -> Arrow:
+        """Return the attributes of all events or links, and remember of which span each is."""
+        name = f"{level.value}s"
+        if name not in self._rows.schema.names:
+            raise Rejected(f"only spans have {name}")
+        column: Arrow = self._rows[name]
+        counted: Arrow = pc.list_value_length(column)
+        spans = np.arange(len(column), dtype=np.int32)
+        self._wholes[level] = np.repeat(spans, from_arrow(counted.fill_null(0)))
+        parts: Arrow = column.flatten()
+        return parts.flatten()[parts.type.get_field_index("attributes")]
 
     def _rows_of(self, level: Level, opened: Elements, elements: Numbers) -> Mask:
         """Return which rows of the batch have one of the elements of a level."""
@@ -169,6 +186,10 @@ class Rows:
         has[opened.rows(elements)] = True
         if level is Level.RECORD:
             return has
+        if level in _PARTS:
+            of_spans = self._all(holds=False)
+            of_spans[self._wholes[level][has]] = True
+            return of_spans
         column: Arrow = self._rows[level.value]
         return _spread(has, column.indices)
 

@@ -18,7 +18,7 @@ from query.language.level import LEVELS, Severity
 from query.language.name import field
 from query.wrong import Wrong
 
-_LEVELS: Final = [one.value for one in Level if one is not Level.ANY]
+_LEVELS: Final = [one.value for one in (Level.RESOURCE, Level.SCOPE, Level.RECORD)]
 
 
 class CompletionApi:

@@ -18,6 +18,7 @@ from pipeline.signal import Signal
 from storage.compile.condition import PARSED, SCOPE, like
 from storage.compile.parameters import Parameters, Statement
 from storage.compile.rows import within
+from storage.fields import check_level
 from storage.tables import RECORD_TABLES
 
 _HOUR: Final = "intDiv(time, 3600000000000)"
@@ -38,6 +39,7 @@ def heads(plan: Heads) -> Statement:
 
 def keys(plan: Keys) -> Statement:
     """Return the keys of attributes with their levels and types."""
+    check_level(plan.level)
     parameters = Parameters()
     who = parameters.add(plan.tenant, "String")
     signal = parameters.add(plan.signal.value, "String")
@@ -124,6 +126,7 @@ class _Sources:
     def of(self, field: Column | AttributeField) -> list[str]:
         if isinstance(field, Column):
             return [self._of_column(field.name)]
+        check_level(field.level)
         every = (Level.RECORD, Level.RESOURCE, Level.SCOPE)
         levels = every if field.level is Level.ANY else (field.level,)
         return [self._of_level(one, field.key) for one in levels]

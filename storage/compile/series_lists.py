@@ -18,7 +18,7 @@ from pipeline.plan import (
 from storage.compile.parameters import Positions
 from storage.compile.series_condition import SCOPE
 from storage.compile.timescale import Statement
-from storage.fields import check_heads
+from storage.fields import check_heads, check_level
 from storage.tables import POINT_TABLES
 from storage.timescale.text import written
 
@@ -80,6 +80,7 @@ UNION ALL {beyond}) AS found LIMIT {limit}"""
 
 def keys(plan: Keys, known: Sequence[str]) -> Statement:
     """Return the keys of attributes with their levels and types; `known` are those of patterns."""
+    check_level(plan.level)
     parameters = Positions()
     where = [_named(parameters, plan.tenant, "key", plan.prefix)]
     if plan.names or plan.patterns:
@@ -139,6 +140,7 @@ def _sources(
         column = SCOPE.get(field.name, field.name)
         where = _named(parameters, tenant, column, prefix)
         return [f"SELECT {column} AS value FROM {table} WHERE {where}"]
+    check_level(field.level)
     levels = TABLES if field.level is Level.ANY else (field.level,)
     who = _named(parameters, tenant, "a.value", prefix)
     key = parameters.add(written(field.key), "text")

@@ -29,7 +29,7 @@ from pipeline.plan import (
 )
 from pipeline.ports import Cost
 from pipeline.signal import Signal
-from storage.fields import COLUMNS, Kind
+from storage.fields import COLUMNS, PARTS, Kind
 from tests.support.otlp_strategies import LAWS, Case, Sender
 from tests.support.stores import (
     NOW,
@@ -140,8 +140,12 @@ def columns(signal):
         yield st.builds(Compare, st.just(Column(name)), operators, value)
 
 
-def attributes():
-    levels = st.sampled_from(list(Level))
+def levels_of(signal):
+    return [one for one in Level if signal is Signal.TRACES or one not in PARTS]
+
+
+def attributes(signal):
+    levels = st.sampled_from(levels_of(signal))
     return st.builds(AttributeField, st.sampled_from(KEYS), levels) | st.builds(
         AttributeKeys, st.sampled_from(PATTERNS), levels
     )
@@ -149,7 +153,7 @@ def attributes():
 
 def finds(signal):
     texts = [name for name, kind in COLUMNS[signal].items() if kind is Kind.TEXT]
-    field = st.one_of(attributes(), st.sampled_from(texts).map(Column))
+    field = st.one_of(attributes(signal), st.sampled_from(texts).map(Column))
     within = st.sampled_from([Search.CONTAINS, Search.PHRASE])
     return st.builds(Find, field, within, st.sampled_from(SOUGHT)) | st.builds(
         Find, field, st.just(Search.MATCH), st.sampled_from(EXPRESSIONS)
@@ -158,9 +162,9 @@ def finds(signal):
 
 def conditions(signal):
     leaf = st.one_of(
-        st.builds(Compare, attributes(), st.sampled_from(list(Operator)), LITERALS),
-        st.builds(OneOf, attributes(), st.lists(LITERALS, max_size=3).map(tuple)),
-        st.builds(Exists, attributes()),
+        st.builds(Compare, attributes(signal), st.sampled_from(list(Operator)), LITERALS),
+        st.builds(OneOf, attributes(signal), st.lists(LITERALS, max_size=3).map(tuple)),
+        st.builds(Exists, attributes(signal)),
         finds(signal),
         finds(signal),
         st.one_of(*columns(signal)),
@@ -192,7 +196,7 @@ def comparisons(signal):
             else:
                 value = random.choice(TRACES if name == "trace_id" else SPANS)
             yield Compare(Column(name), operator, value)
-    for level in Level:
+    for level in levels_of(signal):
         for operator in Operator:
             drawn = (random.choice(WORDS), random.choice(NUMBERS), random.choice(FINITE))
             for value in random.sample((*drawn, True, 0, -0.0), 3):
@@ -202,9 +206,10 @@ def comparisons(signal):
 TEXTS = {Signal.LOGS: Column("body"), Signal.METRICS: Column("metric_description")}
 
 
-def searches(column):
+def searches(signal):
     """Every text and expression, in a column and in attributes of all levels; every pattern."""
-    for level, pattern in zip(list(Level) * 3, PATTERNS, strict=False):
+    column = TEXTS[signal]
+    for level, pattern in zip(levels_of(signal) * 3, PATTERNS, strict=False):
         yield Exists(AttributeKeys(pattern, level))
     for at, text in enumerate(SOUGHT):
         places = (column, AttributeKeys("*"))
@@ -312,7 +317,7 @@ def test_comparisons_find_the_same_records_everywhere(both, signal):
 )
 def test_searches_find_the_same_records_everywhere(both, signal):
     found = 0
-    every = both.half(list(searches(TEXTS[signal])))
+    every = both.half(list(searches(signal)))
     for where in every:
         memory, chdb = both.answers(everything(signal, "a", where=where))
         assert places(memory) == places(chdb), where
@@ -394,9 +399,10 @@ points = pytest.mark.parametrize("both", POINTS, indirect=True)
 @points
 @pytest.mark.parametrize("prefix", ["", "a", "k", "\x00", "no"])
 def test_lists_of_series_are_the_same_everywhere(both, prefix):
+    levels = levels_of(Signal.METRICS)
     places = (
         *map(Column, ("metric_name", "metric_unit", "service_name", "scope_name")),
-        *(AttributeField(key, level) for key in KEYS[:2] for level in Level),
+        *(AttributeField(key, level) for key in KEYS[:2] for level in levels),
     )
     asked: list[plan.Plan] = [
         plan.Metrics("a", prefix, 50),
@@ -404,7 +410,7 @@ def test_lists_of_series_are_the_same_everywhere(both, prefix):
         plan.Heads(Signal.METRICS, "a", 9),
         plan.Services("a", Signal.METRICS, prefix, 50),
         *(plan.Values(Signal.METRICS, "a", one, prefix, 0, 2**63, 10, 100) for one in places),
-        *(Keys(Signal.METRICS, "a", (), (), 99, level, prefix) for level in Level),
+        *(Keys(Signal.METRICS, "a", (), (), 99, level, prefix) for level in levels),
     ]
     for one in asked:
         memory, engine = both.answers(one)
@@ -535,6 +541,32 @@ def test_what_cannot_be_answered_is_refused(both, signal, field, value):
     for one in asked:
         for store in both.stores:
             with pytest.raises(Rejected):
+                both.runner.run(ask(store, one))
+
+
+@each
+@pytest.mark.parametrize("level", PARTS)
+def test_only_conditions_on_spans_ask_for_events_and_links(both, signal, level):
+    field = AttributeField("k", level)
+    asked: list[plan.Plan] = [
+        Keys(signal, "a", (), (), 9, level),
+        plan.Values(signal, "a", field, "", 0, 2**63, 10, 9),
+        plan.Table(
+            signal, "a", 0, 2**63, None, (plan.Made("k", plan.Kind.ANY, field),), (),
+            limit=9, groups_max=9,
+        ),
+    ]  # fmt: skip
+    if signal is not Signal.TRACES:
+        leaves = (
+            Exists(field),
+            OneOf(field, ("a",)),
+            Compare(field, Operator.NOT_EQUAL, 1),
+            Find(AttributeKeys("*", level), Search.CONTAINS, "a"),
+        )
+        asked += [everything(signal, "a", where=Not(leaf)) for leaf in leaves]
+    for one in asked:
+        for store in both.stores:
+            with pytest.raises(Rejected, match=f"only conditions ask|{signal} have no {level}s"):
                 both.runner.run(ask(store, one))
 
 

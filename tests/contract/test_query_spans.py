@@ -5,15 +5,21 @@ import pytest
 from pipeline.errors import Rejected
 from pipeline.plan import (
     AttributeField,
+    Column,
     Compare,
     Exists,
     Explain,
     Find,
+    Holds,
+    Kind,
     Level,
+    Made,
     Operator,
+    Path,
     Records,
     Search,
     Spans,
+    Table,
     Traces,
 )
 from pipeline.signal import Signal
@@ -86,6 +92,24 @@ async def test_conditions_ask_for_attributes_of_events_and_links(kind):
         for where, found in ASKED:
             rows = await ask(behind.store, Records(Signal.TRACES, TENANT, *EVER, where, 10))
             assert ids(rows) == found, where
+
+
+@BACKENDS
+async def test_paths_and_computed_columns_ask_for_events_and_links_too(kind):
+    async with rig(kind) as behind:
+        await stored(behind.store)
+        for where, found in ASKED:
+            traces = Traces(TENANT, *EVER, None, 10, whole=Path((where,)), candidates_max=9)
+            of = {trace for number, trace in enumerate((2, 1, 3, 1, 2), 1) if number in found}
+            assert set(ids(await ask(behind.store, traces), "trace_id")) == of, where
+            columns = (
+                Made("span", Kind.ID, Column("span_id")),
+                Made("held", Kind.FLAG, Holds(where)),
+            )
+            table = Table(Signal.TRACES, TENANT, *EVER, None, columns, (), limit=9, groups_max=9)
+            rows = await ask(behind.store, table)
+            held = [int(row["span"], 16) for row in rows.to_pylist() if row["held"]]
+            assert sorted(held) == sorted(found), where
 
 
 @BACKENDS

@@ -27,6 +27,7 @@ from pipeline.schema import SCHEMAS
 from pipeline.signal import Signal
 from pipeline.value import encode
 from storage.evaluate import matches
+from storage.fields import PARTS as OF_SPANS
 from tests.golden.processors.rows import attributes, batch, lists
 
 INTS = [0, 1, -1, 7, 2**53, 2**53 + 1, 2**63 - 1, -(2**63)]
@@ -47,9 +48,22 @@ LISTS = st.lists(st.tuples(st.sampled_from(KEYS), STORED.map(encode)), max_size=
 NUMBERS = st.sampled_from([*INTS, *FLOATS])
 ANY = st.sampled_from(Operator)
 EQUALITY = st.sampled_from([Operator.EQUAL, Operator.NOT_EQUAL])
-FIELDS = st.builds(AttributeField, st.sampled_from(KEYS), st.sampled_from(Level)) | st.builds(
-    AttributeKeys, st.sampled_from(["*", "a*", "s*.n*e", "*b"]), st.sampled_from(Level)
+PARTS = st.lists(
+    LISTS.map(
+        lambda given: {
+            "attributes": [dict(zip(("key", "type", "value"), one, strict=True)) for one in given]
+        }
+    ),
+    max_size=3,
 )
+
+
+def fields(signal):
+    every = [one for one in Level if signal is Signal.TRACES or one not in OF_SPANS]
+    levels = st.sampled_from(every)
+    return st.builds(AttributeField, st.sampled_from(KEYS), levels) | st.builds(
+        AttributeKeys, st.sampled_from(["*", "a*", "s*.n*e", "*b"]), levels
+    )
 
 
 def compares(columns, how, values):
@@ -65,15 +79,16 @@ def finds(fields):
     )
 
 
-def conditions(*leaves):
+def conditions(signal, *leaves):
+    named = fields(signal)
     texts = compares(["service_name", "scope_name", "scope_version"], ANY, st.sampled_from(STRINGS))
     values = st.one_of(st.sampled_from(STRINGS), NUMBERS, st.booleans())
     attribute = st.one_of(
-        st.builds(Compare, FIELDS, ANY, values),
-        st.builds(OneOf, FIELDS, st.lists(values, max_size=3).map(tuple)),
-        st.builds(Exists, FIELDS),
+        st.builds(Compare, named, ANY, values),
+        st.builds(OneOf, named, st.lists(values, max_size=3).map(tuple)),
+        st.builds(Exists, named),
     )
-    searched = FIELDS | st.sampled_from(["service_name", "scope_name"]).map(Column)
+    searched = named | st.sampled_from(["service_name", "scope_name"]).map(Column)
     return st.recursive(
         st.one_of(*leaves, texts, attribute, attribute, finds(searched)),
         lambda part: st.one_of(
@@ -92,6 +107,7 @@ ROWS = {
         "name": st.sampled_from(STRINGS), "status_message": st.sampled_from([*STRINGS, None]),
         "kind": st.integers(0, 5), "trace_id": IDS,
         "start_time_unix_nano": UINTS, "end_time_unix_nano": UINTS,
+        "events": PARTS, "links": PARTS,
     }),
     Signal.LOGS: st.fixed_dictionaries({
         "body": st.sampled_from(STRINGS), "severity_number": st.integers(0, 24),
@@ -105,6 +121,7 @@ ROWS = {
 }  # fmt: skip
 CONDITIONS = {
     Signal.TRACES: conditions(
+        Signal.TRACES,
         compares(["name", "status_message"], ANY, st.sampled_from(STRINGS)),
         finds(st.sampled_from(["name", "status_message"]).map(Column)),
         compares(["start_time_unix_nano"], ANY, NUMBERS),
@@ -112,12 +129,14 @@ CONDITIONS = {
         compares(["trace_id"], EQUALITY, IDS),
     ),
     Signal.LOGS: conditions(
+        Signal.LOGS,
         compares(["body", "severity_text"], ANY, st.sampled_from(STRINGS)),
         finds(st.sampled_from(["body", "severity_text"]).map(Column)),
         compares(["severity_number"], ANY, NUMBERS),
         compares(["trace_id"], EQUALITY, IDS),
     ),
     Signal.METRICS: conditions(
+        Signal.METRICS,
         compares(["metric_name"], ANY, st.sampled_from(STRINGS)),
         compares(["value"], ANY, NUMBERS),
         compares(["is_monotonic"], EQUALITY, st.booleans()),
@@ -175,6 +194,8 @@ def test_kernels_say_what_plain_python_says(signal, data):
         (Find(Column("severity_number"), Search.CONTAINS, "1"), "cannot be searched"),
         (Find(Column("body"), Search.MATCH, "("), "no regular expression"),
         (Find(Column("other"), Search.PHRASE, "x"), "no column other"),
+        (Exists(AttributeField("a", Level.EVENT)), "only spans have events"),
+        (Find(AttributeKeys("*", Level.LINK), Search.CONTAINS, "x"), "only spans have links"),
     ],
 )
 def test_what_cannot_be_told_is_refused_even_of_no_rows(condition, fault):
