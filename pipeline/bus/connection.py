@@ -5,7 +5,7 @@ import json
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from itertools import count
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import nats.errors
 import structlog
@@ -26,6 +26,8 @@ CLOSE_WAIT_S: Final = 2.0
 CONNECT_TIMEOUT_S: Final = 2
 
 _log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 
 class Connection:
@@ -108,16 +110,17 @@ class Connection:
 
     async def request(self, subject: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """Ask JetStream's API; raises `verdicts.RefusalError` when it says no."""
-        reply = await self.live().request(
+        asking = self.live().request(
             f"$JS.API.{subject}", json.dumps(body).encode(), timeout=self._timeout_s
         )
+        reply = await _uncancelled(asking)
         return checked(json.loads(reply.data))
 
     async def subscribe(
         self, subject: str, callback: Callable[[Msg], Awaitable[None]]
     ) -> Subscription:
         """Have the callback run for each message of a subject, in order."""
-        return await self.live().subscribe(subject, cb=callback)
+        return await _uncancelled(self.live().subscribe(subject, cb=callback))
 
     async def tell(
         self, subject: str, data: bytes, headers: dict[str, str] | None = None, reply: str = ""
@@ -174,22 +177,24 @@ class Connection:
     async def _connect(self) -> None:
         client = _Client()
         try:
-            await client.connect(
-                self._servers,
-                name=self._name,
-                error_cb=self._on_error,
-                disconnected_cb=self._on_disconnect,
-                reconnected_cb=self._on_reconnect,
-                closed_cb=self._on_close,
-                connect_timeout=CONNECT_TIMEOUT_S,
-                reconnect_time_wait=RECONNECT_WAIT_S,  # type: ignore[arg-type]  # it sleeps this long
-                max_reconnect_attempts=-1,
-                # A server that stops reading must not hold a publisher for longer than this.
-                flush_timeout=self._timeout_s,
-                ping_interval=10,
+            await _uncancelled(
+                client.connect(
+                    self._servers,
+                    name=self._name,
+                    error_cb=self._on_error,
+                    disconnected_cb=self._on_disconnect,
+                    reconnected_cb=self._on_reconnect,
+                    closed_cb=self._on_close,
+                    connect_timeout=CONNECT_TIMEOUT_S,
+                    reconnect_time_wait=RECONNECT_WAIT_S,  # type: ignore[arg-type]  # it sleeps this
+                    max_reconnect_attempts=-1,
+                    # A server that stops reading must not hold a publisher for longer than this.
+                    flush_timeout=self._timeout_s,
+                    ping_interval=10,
+                )
             )
             inbox = client.new_inbox()
-            await client.subscribe(f"{inbox}.*", cb=self._on_ack)
+            await _uncancelled(client.subscribe(f"{inbox}.*", cb=self._on_ack))
         except BaseException:
             await _close(client)
             raise
@@ -310,10 +315,16 @@ def _fail(future: asyncio.Future[Any], error: Exception) -> None:
         future.set_exception(error)
 
 
-async def _uncancelled(publishing: Awaitable[None]) -> None:
-    """Await a publish of nats-py's, and raise the cancellation it swallows while it flushes."""
+async def _uncancelled(asked: Awaitable[T]) -> T:
+    """
+    Await a call of nats-py's, and raise the cancellation that it swallows.
+
+    It flushes and waits by `asyncio.wait_for`, which before Python 3.12 returns the answer when
+    that comes together with the cancellation: whoever cancelled would wait for ever.
+    """
     task = asyncio.current_task()
     before = task.cancelling() if task else 0
-    await publishing
+    answer = await asked
     if task and task.cancelling() > before:
         raise asyncio.CancelledError
+    return answer

@@ -22,7 +22,9 @@ class Nowhere(MemoryStore):
 
 
 @asynccontextmanager
-async def open_nowhere(config: StorageConfig, folder: Path) -> AsyncIterator[MemoryStore]:
+async def open_nowhere(
+    config: StorageConfig, folder: Path, *, schema_wait_s: float | None = None
+) -> AsyncIterator[MemoryStore]:
     yield Nowhere()
 
 

@@ -1,6 +1,7 @@
 """A start that cannot go on says so in one line that names the setting or path."""
 
 import socket
+from subprocess import TimeoutExpired
 
 import pytest
 from click.testing import CliRunner
@@ -23,8 +24,12 @@ def refused(aura: Aura, **settings: str) -> str:
 def ended(aura: Aura) -> str:
     """Wait for the end of a start; return the one line beside the log. Nothing runs any more."""
     assert aura.process is not None
-    assert aura.process.wait(60) == 1
     log = aura.folder / "stderr.log"
+    try:
+        assert aura.process.wait(60) == 1
+    except TimeoutExpired:
+        aura.kill()  # it would fail the next test as well
+        raise AssertionError(f"it goes on: {log.read_text()[-2000:]}") from None
     lines = [line for line in log.read_text().splitlines() if not line.startswith("{")]
     log.unlink()
     assert len(lines) == 1, lines
