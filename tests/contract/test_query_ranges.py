@@ -181,7 +181,7 @@ async def test_long_ranges_read_hours_that_are_added_up_unless_a_late_point_chan
             points.add(time_unix_nano=start + at * 600 * SECOND, as_double=at % 7 / 10)
         return group(Signal.METRICS, [(sequence, "a", whole)])
 
-    async with rig("timescale") as one, rig("memory") as memory:
+    async with rig("timescale", fresh=True) as one, rig("memory") as memory:
 
         async def told():
             plan = over("warmth", Measure.AVG, start_ns=begin, step_ns=6 * hour, by=())

@@ -43,7 +43,7 @@ async def test_a_writer_that_is_killed_at_any_moment_loses_and_doubles_nothing()
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     chance = random.Random(seed)
-    async with points_rig("postgres", CONFIG) as one:
+    async with points_rig("postgres", CONFIG, fresh=True) as one:
         writer = started(one.config.metrics.url)
         try:
             for _ in range(KILLS):

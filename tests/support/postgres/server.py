@@ -104,6 +104,9 @@ class PostgresServer(Server):
 class TimescaleServer(Server):
     """PostgreSQL with TimescaleDB as WebAssembly: one session, no background workers."""
 
+    flags: tuple[str, ...] = ("--liftoff-only",)
+    """Node's: what lives for a minute is not worth an optimising compiler's seconds."""
+
     def start(self) -> None:
         script = built("timescaledb") / "server.mjs"
         node = shutil.which("node")
@@ -112,7 +115,7 @@ class TimescaleServer(Server):
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [node, str(script)],
+                [node, *self.flags, str(script)],
                 env={**os.environ, "PORT": str(self.port)},
                 stdout=log,
                 stderr=log,
