@@ -7,9 +7,10 @@ import asyncpg
 import pytest
 
 from pipeline.errors import Rejected
-from pipeline.plan import Measure, Range
+from pipeline.plan import Column, Compare, Measure, Operator, Range, Series
 from pipeline.signal import Signal
 from storage.compile import series_ranges
+from storage.compile.series_condition import Found
 from storage.compile.timescale import Statement
 from storage.timescale.verdicts import asking
 from tests.support.postgres.rig import WAITING, kept_from
@@ -119,3 +120,22 @@ class Watched(dict[str, float]):
         if name == "query_rows_max":
             self._looked.append(name)
         return super().__getitem__(name)
+
+
+async def test_a_metric_is_looked_up_by_how_its_name_begins_and_found_by_all_of_it():
+    names = ["é" * 5000 + end for end in ("a", "b")]
+    async with rig("postgres") as one:
+        for number, name in enumerate(names, 1):
+            sent = message(Signal.METRICS, number)
+            for metric in sent.resource_metrics[0].scope_metrics[0].metrics:
+                metric.name = name
+            posts = [(number, "a", sent)]
+            await write(one.store, group(Signal.METRICS, posts, partition=number))
+        plan = Series("a", Compare(Column("metric_name"), Operator.EQUAL, names[1]), 10)
+        assert set((await ask(one.store, plan))["metric_name"].to_pylist()) == {names[1]}
+
+        asked = series_ranges.series(plan, Found(), 10)
+        async with one.connection() as connection:
+            await connection.execute("SET LOCAL enable_seqscan = off")
+            lines = await connection.fetch(f"EXPLAIN {asked.sql}", *asked.parameters)
+        assert any("series_metric_name" in line[0] for line in lines)
