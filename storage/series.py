@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 import numpy as np
 import pyarrow as pa
@@ -37,6 +37,8 @@ SERIES_COLUMNS: Final = (
     "attributes",
 )
 """The columns of `schema.POINTS` that stand in the table of series."""
+
+Hash: TypeAlias = "hashlib.blake2b"
 
 _TEXTS: Final = (
     "resource",
@@ -118,19 +120,35 @@ def _pairs(keys: bytes, kinds: bytes, values: bytes, lengths: bytes) -> list[lis
 @lru_cache(maxsize=200_000)
 def _hashes(metric: tuple[Any, ...], *attributes: bytes) -> tuple[int, int]:
     """Return the hash of the identity and the hash of all that is not identity."""
-    resource, scope, name, unit, description, metadata, metric_type, temporality, monotonic = metric
     pairs = _pairs(*attributes)
+    identity, variant = (begun.copy() for begun in _begun(metric))
+    identity.update(_text(sorted(pairs)))
+    variant.update(_text(dumps(pairs)))
+    return _ended(identity), _ended(variant)
+
+
+@lru_cache(maxsize=10_000)
+def _begun(metric: tuple[Any, ...]) -> tuple[Hash, Hash]:
+    """Return both hashes of a list's text up to its last element: that of a series' attributes."""
+    resource, scope, name, unit, description, metadata, metric_type, temporality, monotonic = metric
     whole_scope = Scope.parse(scope)
     identity = [
         sorted(Resource.parse(resource).attributes),
         [whole_scope.name, whole_scope.version, sorted(whole_scope.attributes)],
         [name, unit, metric_type, temporality, monotonic],
-        sorted(pairs),
     ]
-    variant = [resource, scope, description, metadata, dumps(pairs)]
-    return _hash(identity), _hash(variant)
+    variant = [resource, scope, description, metadata]
+    return _begin(identity), _begin(variant)
 
 
-def _hash(canonical: object) -> int:
-    text = dumps(canonical).encode(errors="surrogatepass")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
+def _begin(elements: list[Any]) -> Hash:
+    return hashlib.blake2b(_text(elements).removesuffix(b"]") + b",", digest_size=8)
+
+
+def _ended(begun: Hash) -> int:
+    begun.update(b"]")
+    return int.from_bytes(begun.digest(), "big")
+
+
+def _text(canonical: object) -> bytes:
+    return dumps(canonical).encode(errors="surrogatepass")
