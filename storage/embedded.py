@@ -30,14 +30,14 @@ class Embedded:
     A `Client` whose `insert_arrow` hands the engine of this process the columns themselves.
 
     The driver's own writes them to a file that the engine reads: with that, an insert of spans took
-    1.5 to 2 times the CPU, and twice the memory of its rows. `writes` are those of the database.
+    1.5 to 2 times the CPU, and twice the memory of its rows. `writes` are those of the folder.
     """
 
     def __init__(self, client: Client, folder: Path, writes: Writes) -> None:
         self._client = client
         self._folder = folder
         self._writes = writes
-        writes.begin(client)
+        writes.mend(client)  # what a merge left as the engine started, too
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
+from clickhouse_connect.driver.binding import quote_identifier
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
@@ -20,36 +21,31 @@ _AGAIN_S: Final = 0.05
 _FAILED: Final = (
     "SELECT value FROM system.events WHERE event = 'WriteBufferFromFileDescriptorWriteFailed'"
 )
+_OURS: Final = "database != 'system'"
 _TABLES: Final = (
-    "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
+    f"SELECT database, name FROM system.tables WHERE engine LIKE '%MergeTree' AND {_OURS}"  # noqa: S608
 )
 _PARTS: Final = (
-    "SELECT table, name, partition_id, min_block_number, max_block_number, rows "
-    "FROM system.parts WHERE active AND database = currentDatabase()"
+    "SELECT database, table, name, partition_id, min_block_number, max_block_number, rows "  # noqa: S608
+    f"FROM system.parts WHERE active AND {_OURS}"
 )
 _SET_ASIDE: Final = (
-    "SELECT table, name FROM system.detached_parts "
-    "WHERE database = currentDatabase() AND reason = 'broken-on-start'"
+    "SELECT database, table, name FROM system.detached_parts "  # noqa: S608
+    f"WHERE reason = 'broken-on-start' AND {_OURS}"
 )
 
 
 class Writes:
-    """What failed in a database of chdb, and was mended; shared by all who write there."""
+    """What failed in a folder of chdb, and was mended; shared by all who write there."""
 
     def __init__(self) -> None:
-        self.mended: int | None = None
-        """How many writes had failed when tables were last loaded anew; None before the first look.
+        self.mended = 0
+        """How many writes of the process had failed when tables were last loaded anew.
 
-        Whatever was inserted since is to be made again when more have failed by its end.
+        What was inserted meanwhile is to be made again when more have failed by its end.
         """
         self._detached: list[str] = []
         self._lock = threading.Lock()
-
-    def begin(self, client: Client) -> None:
-        """Take what has failed so far for mended: tables are looked at as the engine starts."""
-        with self._lock:
-            if self.mended is None:
-                self.mended = failed(client)
 
     def mend(self, client: Client) -> list[str]:
         """
@@ -63,7 +59,8 @@ class Writes:
             parts: Sequence[Any] = []
             if count != self.mended:
                 parts = client.query(_PARTS).result_rows
-                for (table,) in client.query(_TABLES).result_rows:
+                for place in client.query(_TABLES).result_rows:
+                    table = _quoted(*place)
                     client.command(f"DETACH TABLE {table}")  # which ends its merges, too
                     self._detached.append(table)
                 self.mended = count
@@ -96,25 +93,31 @@ def _broken(client: Client, before: Sequence[Any]) -> list[str]:
     """Return the parts that were set aside, and remove those whose rows are there without them."""
     now = client.query(_PARTS).result_rows
     broken = []
-    for table, name in client.query(_SET_ASIDE).result_rows:
-        part = next(
-            (one for one in before if one[0] == table and name.endswith(f"_{one[1]}")), None
-        )
+    for *place, name in client.query(_SET_ASIDE).result_rows:
+        same = (one for one in before if [*one[:2]] == place and name.endswith(f"_{one[2]}"))
+        part = next(same, None)
         if part is None:
             continue  # set aside at a start, or by hand
-        broken.append(str(part[1]))
-        if _rows_within(part, now) >= part[5]:
+        broken.append(str(part[2]))
+        if _rows_within(part, now) >= part[6]:
             client.command(
-                f"ALTER TABLE {table} DROP DETACHED PART '{name}' SETTINGS allow_drop_detached = 1"
+                f"ALTER TABLE {_quoted(*place)} DROP DETACHED PART '{name}' "
+                "SETTINGS allow_drop_detached = 1"
             )
     return broken
 
 
 def _rows_within(part: Sequence[Any], parts: Sequence[Any]) -> int:
     """Return how many rows those parts have that lie within the range of blocks of one."""
-    table, _, partition, first, last, _ = part
+    database, table, _, partition, first, last, _ = part
     return sum(
-        one[5]
+        one[6]
         for one in parts
-        if one[:3:2] == (table, partition) and first <= one[3] and one[4] <= last
+        if (one[0], one[1], one[3]) == (database, table, partition)
+        and first <= one[4]
+        and one[5] <= last
     )
+
+
+def _quoted(database: str, table: str) -> str:
+    return f"{quote_identifier(database)}.{quote_identifier(table)}"

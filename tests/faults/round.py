@@ -2,11 +2,12 @@
 
 import re
 import time
+import urllib.error
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Final
+from typing import Final, TypeVar
 
 from pipeline.signal import Signal
 from tests.faults.client import FILTERED, Client
@@ -25,6 +26,7 @@ CALM: Final = frozenset({"", "rude clients", "clock jumps"})
 GAVE_UP: Final = re.compile("DEADLINE_EXCEEDED|timed out")
 EXPECTED: Final = frozenset({"stream full", "disk full", "store refuses"})
 
+Answer = TypeVar("Answer")
 
 Told = Mapping[str, dict[str, int]]
 """What `/v1/ledger` said at the end of a round, by signal; empty when it could not be asked."""
@@ -172,8 +174,8 @@ def _nothing_in_flight(scene: Scene) -> Told:
     told: list[Told] = []
 
     def landed() -> bool:
-        told.append(ledger(scene.supervisor.aura))
-        return not any(one["in_flight"] for one in told[-1].values())
+        told.append(_answer(lambda: ledger(scene.supervisor.aura)) or {})
+        return bool(told[-1]) and not any(one["in_flight"] for one in told[-1].values())
 
     poll(landed, patient(AFTER_S), "nothing is in flight")
     return told[-1]
@@ -195,7 +197,21 @@ def _found(scene: Scene, client: Client) -> None:
     path = f"/v1/{client.signal}"
     question = {"q": f'label="{client.last}"', "start": "now-20d"}
     ask = scene.supervisor.aura.ask
-    poll(lambda: ask(path, **question)[path[4:]], patient(AFTER_S), f"{client.last} is found")
+
+    def there() -> bool:
+        return bool((_answer(lambda: ask(path, **question)) or {}).get(path[4:]))
+
+    poll(there, patient(AFTER_S), f"{client.last} is found")
+
+
+def _answer(ask: Callable[[], Answer]) -> Answer | None:
+    """Return an answer, None when the store is unavailable for a moment, as after a failed write."""
+    try:
+        return ask()
+    except urllib.error.HTTPError as error:
+        if error.code != 503:
+            raise
+        return None
 
 
 def _log_size(scene: Scene) -> int:
