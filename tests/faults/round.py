@@ -205,7 +205,7 @@ def _found(scene: Scene, client: Client) -> None:
 
 
 def _answer(ask: Callable[[], Answer]) -> Answer | None:
-    """Return an answer, None when the store is unavailable for a moment, as after a failed write."""
+    """Return an answer; None while the store is not there, as after a write that failed."""
     try:
         return ask()
     except urllib.error.HTTPError as error:
