@@ -30,7 +30,7 @@ class Embedded:
     A `Client` whose `insert_arrow` hands the engine of this process the columns themselves.
 
     The driver's own writes them to a file that the engine reads: with that, an insert of spans took
-    1.5 to 2 times the CPU, and twice the memory of its rows. `writes` are those of the folder.
+    1.5 to 2 times the CPU, and twice the memory of its rows.
     """
 
     def __init__(self, client: Client, folder: Path, writes: Writes) -> None:

@@ -23,6 +23,8 @@ GREETING_S: Final = 10.0
 
 _ANSWER_S: Final = 300.0
 _ENGINE: Final = Path(__file__).with_name("chdb.xml")
+_WRITES: Final = Writes()
+"""chdb is one for all of a process, and so it counts."""
 _TLS_PORTS: Final = {443, 8443}
 _COMPRESSIONS: Final = {"lz4": "lz4", "zstd": "zstd", "none": False}
 _BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
@@ -69,8 +71,7 @@ class Target:
     path: Path | None = None
     database: str | None = None
     server: Server | None = None
-    writes: Writes = field(default_factory=Writes, compare=False, repr=False)
-    """Of chdb, those that failed."""
+    writes: Writes = field(default=_WRITES, compare=False, repr=False)
 
     @staticmethod
     def parse(url: str, user: str = "", password: str = "") -> "Target":

@@ -36,7 +36,7 @@ _SET_ASIDE: Final = (
 
 
 class Writes:
-    """What failed in a folder of chdb, and was mended; shared by all who write there."""
+    """What failed in the chdb of this process, and was mended; shared by all who write there."""
 
     def __init__(self) -> None:
         self.mended = 0

@@ -10,11 +10,13 @@ import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from pipeline.errors import Unavailable
+from pipeline.signal import Signal
 from storage import mending
 from storage.clickhouse import open_clickhouse
 from storage.target import Target
-from storage.writes import failed
-from tests.support.stores import CONFIG, database, engine
+from storage.writes import Writes, failed
+from tests.support.stores import CONFIG, database, engine, stored
 
 PARTS = 4
 ROWS = 20_000
@@ -99,8 +101,7 @@ def test_an_insert_beside_a_merge_that_was_not_written_is_made_again():
 async def test_merges_are_looked_after_where_nothing_is_inserted(monkeypatch):
     monkeypatch.setattr(mending, "LOOK_S", 0.02)
     async with database(fresh=True) as target, open_clickhouse(target, CONFIG):
-        # As somebody else would: what this client sees of writes is its own.
-        client = replace(target, writes=type(target.writes)()).connect()
+        client = replace(target, writes=Writes()).connect()  # which mends nothing of the store's
         filled(client, "lonely")
         merge_in_vain(client, "lonely")
         async with asyncio.timeout(20):
@@ -110,4 +111,18 @@ async def test_merges_are_looked_after_where_nothing_is_inserted(monkeypatch):
                         break
                 await asyncio.sleep(0.02)
         client.command("DROP TABLE lonely SYNC")
+        client.close()
+
+
+@pytest.mark.slow
+async def test_a_table_that_is_being_loaded_is_unavailable_and_no_bug():
+    async with database(fresh=True) as target, open_clickhouse(target, CONFIG) as store:
+        client = target.connect()
+        client.command("DETACH TABLE logs")
+        try:
+            with pytest.raises(Unavailable):
+                await stored(store, Signal.LOGS, "t")
+        finally:
+            client.command("ATTACH TABLE logs")
+        assert await stored(store, Signal.LOGS, "t") == []
         client.close()
