@@ -37,7 +37,6 @@ class Embedded:
         self._client = client
         self._folder = folder
         self._writes = writes
-        writes.mend(client)  # what a merge left as the engine started, too
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)

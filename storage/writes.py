@@ -40,9 +40,10 @@ class Writes:
 
     def __init__(self) -> None:
         self.mended = 0
-        """How many writes of the process had failed when tables were last loaded anew.
+        """
+        How many writes of the process had failed when tables were last loaded anew.
 
-        What was inserted meanwhile is to be made again when more have failed by its end.
+        Whoever inserts does so again when more have failed by its end than this said before it.
         """
         self._detached: list[str] = []
         self._lock = threading.Lock()

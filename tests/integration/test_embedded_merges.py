@@ -4,7 +4,6 @@ import asyncio
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -15,7 +14,7 @@ from pipeline.signal import Signal
 from storage import mending
 from storage.clickhouse import open_clickhouse
 from storage.target import Target
-from storage.writes import Writes, failed
+from storage.writes import failed
 from tests.support.stores import CONFIG, database, engine, stored
 
 PARTS = 4
@@ -101,7 +100,7 @@ def test_an_insert_beside_a_merge_that_was_not_written_is_made_again():
 async def test_merges_are_looked_after_where_nothing_is_inserted(monkeypatch):
     monkeypatch.setattr(mending, "LOOK_S", 0.02)
     async with database(fresh=True) as target, open_clickhouse(target, CONFIG):
-        client = replace(target, writes=Writes()).connect()  # which mends nothing of the store's
+        client = target.connect()
         filled(client, "lonely")
         merge_in_vain(client, "lonely")
         async with asyncio.timeout(20):
