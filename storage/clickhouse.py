@@ -192,7 +192,8 @@ class ClickHouse:
         found = self._writers.get((signal, partition))
         if found is None:
             fence = Fence(signal, partition) if self._target.server else None
-            writer = Committer(self._config.retention.keep_s, fence)
+            series_max = self._config.metrics.series_max
+            writer = Committer(self._config.retention.keep_s, fence, series_max=series_max)
             found = self._connect(f"writer-{signal}-{partition}"), writer
             self._writers[signal, partition] = found
         return found
