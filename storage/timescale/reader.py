@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipeline.errors import Rejected
 from pipeline.plan import (
+    Archive,
     Changes,
     Explain,
     Heads,
@@ -129,7 +130,7 @@ def _signal(plan: Any) -> Signal | None:
 
 
 async def _statement(
-    connection: Connection, plan: Question | Positions | Ledger
+    connection: Connection, plan: Question | Positions | Ledger | Archive
 ) -> tuple[Statement, pa.Schema]:
     """Return the statement that answers a plan, and the columns of its answer."""
     match plan:
