@@ -228,6 +228,21 @@ async def test_case_31_a_service_without_a_name_has_one_to_be_found_by(service):
         assert trace["processes"]["p1"] == {"serviceName": named, "tags": []}
 
 
+@pytest.mark.parametrize(
+    ("resource", "named"),
+    [({}, "OTLPResourceNoServiceName"), ({"zone": "z"}, "missing-service-name")],
+)
+async def test_case_31_a_file_without_a_service_has_jaegers_own_name_for_it(resource, named):
+    sent = Sent()
+    sent.span(None, trace=1, resource=resource)
+    body = json.dumps(to_json(sent.request)).encode()
+    async with jaeger() as asked:
+        (trace,) = (await asked.post("/api/transform", body))["data"]
+    (process,) = trace["processes"].values()
+    assert process["serviceName"] == named
+    assert [one["key"] for one in process["tags"]] == list(resource)
+
+
 async def test_case_32_pretty_print_indents():
     sent = Sent()
     sent.span("api", trace=1)
