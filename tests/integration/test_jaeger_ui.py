@@ -1,7 +1,7 @@
 """Case 46: a real Jaeger UI in a real browser. `JAEGER_UI_DIR` names a built one.
 
 `make peers` installs what drives the browser; without bundle, browser or that, this is skipped. Any
-generation will do (1.76, 2.19 and 2.20 were seen). Pictures of the pages are left in pytest's folder.
+generation will do (1.76, 2.19 and 2.20 were seen). Pictures of the pages stay in pytest's folder.
 """
 
 import json
