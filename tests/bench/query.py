@@ -159,7 +159,8 @@ def main() -> None:
                     times = measure(aura, question, few, found.end_ns)
                     print(line(question, times), flush=True)
                     over += [] if question.ratio else times.over
-        print(f"over the engine's own time, warm: {median(over):.0f} p95 {p95(over):.0f} ms")
+        if over:
+            print(f"over the engine's own time, warm: {median(over):.0f} p95 {p95(over):.0f} ms")
 
 
 if __name__ == "__main__":

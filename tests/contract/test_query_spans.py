@@ -137,7 +137,7 @@ async def test_a_search_by_a_tag_without_a_service_reads_what_indexes_leave():
         assert (left, min(one["granules"] for one in row["indexes"])) == (1, 0)
 
 
-@pytest.mark.parametrize("kind", ["memory", "chdb", "remote"])
+@pytest.mark.parametrize("kind", ["memory", "chdb", "server", "remote"])
 async def test_a_trace_is_archived_once_and_for_its_own_tenant(kind):
     async with rig(kind) as behind:
         await stored(behind.store)

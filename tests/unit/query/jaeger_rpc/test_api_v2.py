@@ -267,6 +267,16 @@ async def test_case_18_a_trace_is_archived_or_not_there():
         assert (await asking.wrong(V2, "ArchiveTrace", {"trace_id": bytes(16)}))[0] is INVALID
 
 
+async def test_traces_of_a_storage_role_elsewhere_are_read_and_archived():
+    sent = Sent()
+    sent.span("shop", trace=1)
+    async with jaeger("remote") as asking:
+        await asking.send(sent)
+        await asking.one(V2, "ArchiveTrace", trace_id=id_of(1))
+        (chunk,) = await asking.all(V2, "GetTrace", trace_id=id_of(1))
+        assert len(chunk.spans) == 1
+
+
 async def test_case_18_without_an_archive_it_says_so():
     # In Jaeger's own words for a store without one.
     sent = Sent()
