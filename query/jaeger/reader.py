@@ -145,8 +145,8 @@ class Reader:
         answer = await self.engine.run(plan, cost)
         rows, cut = answer.rows, answer.truncated
         if self.config.archive_for:
-            archived = (await self.engine.run(replace(plan, archived=True), cost)).rows
-            rows = together(rows, archived)
+            archived = await self.engine.run(replace(plan, archived=True), cost)
+            rows, cut = together(rows, archived.rows), cut or archived.truncated
         return (rows, cut) if rows.num_rows else None
 
     async def archive(self, tenant: str, trace_id: bytes) -> bool:

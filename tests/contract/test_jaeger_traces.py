@@ -290,7 +290,7 @@ async def test_case_35_an_archive_has_its_bounds():
         ({"archive_spans_max": 2}, "no room for 3 spans: it has 0 of at most 2"),
         ({"trace_spans_max": 2}, "the trace has more than 2 spans"),
     ):
-        async with jaeger("chdb", **given) as asked:
+        async with jaeger(**given) as asked:
             await asked.send(sent)
             refused = await asked.post("/api/archive/1", status=400)
             assert said in refused["errors"][0]["msg"]

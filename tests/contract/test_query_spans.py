@@ -146,6 +146,9 @@ async def test_a_trace_is_archived_once_and_for_its_own_tenant(kind):
             assert (await ask(behind.store, plan)).to_pylist() == [{"spans": 2}]
         every = tuple(one.to_bytes(16, "big") for one in (1, 2))
         kept = await ask(behind.store, Spans(TENANT, every, 10, archived=True))
+        if behind.connection:
+            said = "SELECT count(), groupUniqArray(keep_for_s) FROM archived_spans"
+            assert await behind.sql(said) == [(2, [3600])]
         assert kept == await ask(behind.store, Spans(TENANT, every[:1], 10))
         other = replace(plan, tenant="other")
         assert (await ask(behind.store, other)).to_pylist() == [{"spans": 0}]
