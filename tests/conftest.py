@@ -1,9 +1,12 @@
 """What holds for every test."""
 
 import os
+import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support.aura_process import Aura
 
 CI = os.environ.get("CI") == "true"
 
@@ -12,6 +15,9 @@ settings.register_profile(
     "aura", deadline=None, derandomize=CI, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("aura")
+
+# Campaigns start Aura as a shell does, and so do the tests of a start.
+Aura.forked = sys.platform == "linux"
 
 
 @pytest.hookimpl(wrapper=True)
