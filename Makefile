@@ -14,7 +14,7 @@ run: $(READY) ## everything in one process: embedded NATS and chdb
 	$(BIN)/aura up
 
 test: $(READY) ## every test that has what it needs on this machine
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 peers: $(addprefix $(PEERS)/,go collector javascript java rust jaeger-idl browser timescaledb) ## what the tests send with, and a TimescaleDB
 
