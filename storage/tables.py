@@ -43,6 +43,9 @@ RECORD_TABLES: Final[Mapping[Signal, Sequence[str]]] = {
 }
 """The tables that hold records, each row with its position: what recovery looks up."""
 
+ARCHIVE: Final = "archived_spans"
+"""The table of what was copied from `spans`; its rows are told apart by their positions alone."""
+
 _POINT_SHARED: Final = (
     "sequence",
     "time",
@@ -130,7 +133,9 @@ def services(resource: pa.Array[Any]) -> pa.Array[Any]:
     """Return the `service.name` of each row's resource, empty where it has none."""
     texts = cast("pa.DictionaryArray[Any, Any]", resource)
     names = pa.array([_service(str(text)) for text in texts.dictionary.to_pylist()], pa.utf8())
-    return cast("pa.Array[Any]", pc.take(names, texts.indices).dictionary_encode())
+    distinct = names.dictionary_encode()
+    codes = distinct.indices.take(texts.indices)
+    return pa.DictionaryArray.from_arrays(codes, distinct.dictionary)
 
 
 @lru_cache(maxsize=4096)

@@ -39,7 +39,9 @@ _NEVER: Final = {6, 7, 26, 27, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349}
 _NOT_LET_IN: Final = {192, 193, 194, 516}
 _NOT_ALLOWED: Final = 497
 _NO_DATABASE: Final = 81
-_NOT_NOW: Final = {209, 210, 236, 242, 394, _NO_DATABASE, _NOT_ALLOWED} | _NOT_LET_IN
+_AWAY: Final = {60, 218}
+"""A table is not there, as while `storage/writes.py` loads it anew."""
+_NOT_NOW: Final = {209, 210, 236, 242, 394, _NO_DATABASE, _NOT_ALLOWED} | _NOT_LET_IN | _AWAY
 """The network, a server that stops, a killed query, and what an operator of the server amends."""
 
 

@@ -17,6 +17,8 @@ from pathlib import Path
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from tests.support.forked import Forked, launch
+
 ROOT = Path(__file__).parents[2]
 PORTS = (
     "ingestor.grpc",
@@ -40,6 +42,11 @@ def poll(condition: Callable[[], object], deadline_s: float = 20.0, why: str = "
     raise AssertionError(f"not within {deadline_s} s: {why or condition}")
 
 
+def patient(seconds: float) -> float:
+    """Return the deadline for a machine of this load of what has so long on an idle one."""
+    return seconds * min(5.0, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -52,6 +59,9 @@ class Aura:
     module = "aura"
     """What is run: the program, or one that puts something in the place of a part of it."""
 
+    forked = False
+    """Whether a process that has imported the program is forked (`nursery.py`), as tests do."""
+
     trusted: ssl.SSLContext | None = None
     """With it Aura is asked over TLS."""
 
@@ -59,7 +69,7 @@ class Aura:
         self.folder = folder
         self.ports = {name: free_port() for name in PORTS}
         self.settings = settings
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Forked | None = None
 
     def __enter__(self) -> "Aura":
         self.start()
@@ -68,7 +78,7 @@ class Aura:
     def __exit__(self, *_: object) -> None:
         self.kill()
 
-    def begin(self, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
+    def begin(self, *arguments: str, **settings: str) -> subprocess.Popen[bytes] | Forked:
         """Start `aura up` and return at once."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("AURA_")}
         environment["PYTHONPATH"] = str(ROOT)
@@ -77,13 +87,17 @@ class Aura:
             for name, port in self.ports.items()
         }
         environment |= self.settings | settings
-        with (self.folder / "stderr.log").open("ab") as log:
+        log = self.folder / "stderr.log"
+        if self.forked and "LD_PRELOAD" not in environment:
+            self.process = launch(["up", *arguments], self.folder, environment, log)
+            return self.process
+        with log.open("ab") as opened:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", self.module, "up", *arguments],
                 cwd=self.folder,
                 env=environment,
                 stdout=subprocess.DEVNULL,
-                stderr=log,
+                stderr=opened,
             )
         return self.process
 
@@ -161,7 +175,7 @@ class Aura:
         """SIGTERM; return the exit code."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(40)
+        return self.process.wait(patient(40))
 
     def url(self, path: str, door: str = "query.listen") -> str:
         scheme = "https" if self.trusted else "http"
@@ -199,6 +213,6 @@ class Aura:
             [sys.executable, "-c", code, path, *statements],
             capture_output=True,
             check=True,
-            timeout=60,
+            timeout=patient(60),
         )
         return json.loads(done.stdout)
