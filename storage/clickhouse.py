@@ -15,6 +15,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from pipeline.errors import Setup
 from pipeline.plan import (
     CUT,
+    Archive,
     Dependencies,
     Explain,
     Plan,
@@ -22,13 +23,14 @@ from pipeline.plan import (
     Question,
     Range,
     Records,
+    Spans,
     Table,
     Traces,
 )
 from pipeline.ports import Commit, Cost, Group, Recovery
 from pipeline.signal import Signal
-from storage import committer, explain, migrate, newest
-from storage.answers import EXPLAINED, MATCHES, SERIES, SUMMARIES, SUMMARY
+from storage import archive, committer, explain, migrate, newest
+from storage.answers import ARCHIVED, EXPLAINED, MATCHES, SERIES, SUMMARIES, SUMMARY
 from storage.committer import Committer
 from storage.compile import clickhouse as compiled
 from storage.compile import ranges
@@ -36,17 +38,21 @@ from storage.compile.parameters import Statement
 from storage.compile.statement import statement, statements
 from storage.config import StorageConfig
 from storage.connection import READING, Connection
+from storage.embedded import see_room
 from storage.examination import Ask, Examination, matches
-from storage.fence import Fence
+from storage.fence import Fence, insert
 from storage.kinds import kinds
+from storage.mending import mending
 from storage.ranges.compute import compute
 from storage.ranges.groups import SERIES_MAX, group
 from storage.ranges.source import bounded, check_range, sources
 from storage.reading import Pool
+from storage.tables import ARCHIVE
 from storage.target import Target
 from storage.verdicts import lacks_database, opening, writing
 
 _SCHEMA_AGAIN_S: Final = 0.2
+_SCHEMA_BYTES: Final = 2**20
 
 _SPARE_S: Final = 10.0
 """How much longer than the engine's own time limit an answer may take to arrive."""
@@ -64,6 +70,8 @@ class ClickHouse:
         self._writing = asyncio.Semaphore(config.writers)
         self._connections: list[Connection] = []
         self._control = self._connect("control")
+        self._mending: asyncio.Task[None] | None = None
+        self._archiving = self._connect("archive")
         self._lookups = self._pool("lookup", config.lookup_readers, priority=1)
         # What scans have read waits, block by block, while a look-up runs.
         threads = config.query_threads_max or (0 if target.server else os.cpu_count() or 1)
@@ -117,6 +125,8 @@ class ClickHouse:
                 return found.rename_columns(list(kinds(plan)))
             case Positions():
                 return await self._lookups.ask(*statement(plan), "", cost)
+            case Archive():
+                return await self._archive(plan, cost)
             case Dependencies():
                 pool = self._scans
             case _:
@@ -174,6 +184,22 @@ class ClickHouse:
             found.append((one, bounded(rows)))
         return (await asyncio.to_thread(compute, plan, groups, found)).slice(0, plan.limit)
 
+    async def _archive(self, plan: Archive, cost: Cost) -> pa.Table:
+        async def ask(asked: Statement, columns: pa.Schema) -> pa.Table:
+            return await self._lookups.ask(asked, columns, plan.tenant, cost)
+
+        wanted = Spans(plan.tenant, (plan.trace_id,), plan.limit + 1)
+        spans = await ask(*statement(wanted))
+        kept = await ask(*statement(replace(wanted, columns=archive.PLACES, archived=True)))
+        fresh = archive.absent(spans, kept)
+        if fresh.num_rows:
+            (every,) = _columns(await ask(compiled.archived(plan.tenant), ARCHIVED))
+            copied = archive.copied(plan, fresh, every[0])
+            async with self._writing:
+                with writing():
+                    await self._archiving.run(lambda client: insert(client, ARCHIVE, copied))
+        return archive.answer(kept.num_rows + fresh.num_rows)
+
     async def _explain(self, plan: Question, cost: Cost) -> pa.Table:
         rows = []
         for one in statements(plan, time.time_ns()):
@@ -220,6 +246,10 @@ class ClickHouse:
 
     async def migrate(self) -> list[str]:
         """Apply pending migrations, in a new database if there is none; return their names."""
+        if self._target.path is not None and await self.pending():
+            with opening(self._target):
+                # chdb does not tell that it could not write what a table is.
+                see_room(self._target.path, _SCHEMA_BYTES)
         with opening(self._target):
             try:
                 done = await self._control.run(migrate.migrate)
@@ -240,8 +270,17 @@ class ClickHouse:
                     raise
                 return pending_migrations()
 
+    def begin_mending(self) -> None:
+        """Mend what failed writes of chdb spoil, until the store is closed."""
+        if self._target.path is not None:
+            endless = mending(self._connect("mending"), self._target.writes)
+            self._mending = asyncio.create_task(endless, name="mending")
+
     async def close(self) -> None:
         """Wait for what runs, then close every connection."""
+        if self._mending is not None:
+            self._mending.cancel()
+            await asyncio.wait([self._mending])
         for pool in (self._lookups, self._scans):
             await pool.close()
         await asyncio.to_thread(self._close)
@@ -266,6 +305,7 @@ async def open_clickhouse(
             await store.migrate()
         else:
             await _migrated(store, target, schema_wait_s)
+        store.begin_mending()
         yield store
     finally:
         await store.close()
