@@ -98,9 +98,13 @@ def double_text(value: float) -> str:
     return "Infinity" if value > 0 else "-Infinity"
 
 
+# Kept, as `json.dumps` makes one for each call that asks for anything else than its defaults.
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def dumps(value: object) -> str:
     """Write JSON as every column of ours does: no spaces, no escapes that JSON does not need."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def _json(value: Value) -> str:

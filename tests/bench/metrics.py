@@ -206,7 +206,7 @@ async def _bytes_chdb(look: Connection) -> float:
 async def _bytes_postgres(store) -> float:
     async with store._tidying.connection() as connection:
         total = await connection.fetchval("SELECT count(*) FROM bench.number_points")
-        if await connection.fetchval("SELECT to_regclass('public.compress_chunk')") is None:
+        if await connection.fetchval("SELECT to_regclass('_timescaledb_catalog.chunk')") is None:
             size = "SELECT pg_total_relation_size('bench.number_points')"
             return await connection.fetchval(size) / total
         await connection.execute(
