@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
 
@@ -28,10 +27,12 @@ from pipeline.plan import (
 from pipeline.ports import Commit, Cost, Group, Recovery
 from pipeline.signal import Signal
 from storage import committer, explain, migrate, newest
-from storage.answers import EXPLAINED, MATCHES, SERIES, SUMMARIES, SUMMARY
+from storage.answers import EXPLAINED, LISTED, MATCHES, RECORDS, SERIES, SUMMARIES, SUMMARY
 from storage.committer import Committer
 from storage.compile import clickhouse as compiled
 from storage.compile import ranges
+from storage.compile.condition import Listed
+from storage.compile.lookups import lookups
 from storage.compile.parameters import Statement
 from storage.compile.statement import statement, statements
 from storage.config import StorageConfig
@@ -39,6 +40,7 @@ from storage.connection import READING, Connection
 from storage.examination import Ask, Examination, matches
 from storage.fence import Fence
 from storage.kinds import kinds
+from storage.newest import Tally
 from storage.ranges.compute import compute
 from storage.ranges.groups import SERIES_MAX, group
 from storage.ranges.source import bounded, check_range, sources
@@ -125,24 +127,31 @@ class ClickHouse:
 
     async def _records(self, plan: Records, cost: Cost) -> pa.Table:
         found: list[pa.Table] = []
-        wanted = plan.limit
-        for part in newest.records(plan, time.time_ns()):
-            asked = statement(replace(part, limit=wanted))
-            found.append(await self._scans.ask(*asked, plan.tenant, cost))
-            wanted -= found[-1].num_rows
-            if not wanted:
-                break
+        listed = await self._listed(plan, cost)
+        tally = Tally(plan.limit)
+        for part in newest.records(plan, time.time_ns(), tally):
+            asked = compiled.records(part, listed)
+            found.append(await self._scans.ask(asked, RECORDS[plan.signal], plan.tenant, cost))
+            tally.found += found[-1].num_rows
         return pa.concat_tables(found)
 
-    async def _matching(self, plan: Traces, ask: Ask) -> dict[str, int]:
+    async def _listed(self, plan: Records | Traces, cost: Cost) -> Listed:
+        """Return what the condition of a plan finds in lists, for all of its statements."""
+        looked = lookups(plan)
+        if looked is None:
+            return ()
+        rows = await self._lookups.ask(looked.statement, LISTED, plan.tenant, cost)
+        return looked.listed(rows)
+
+    async def _matching(self, plan: Traces, ask: Ask, listed: Listed) -> dict[str, int]:
         """Return the newest traces of which a span matches, as `matches` does."""
         found: dict[str, int] = {}
-        for part in newest.traces(plan, time.time_ns()):
-            older = matches(await ask(compiled.matching(part), MATCHES))
+        tally = Tally(plan.limit)
+        for part in newest.traces(plan, time.time_ns(), tally):
+            older = matches(await ask(compiled.matching(part, listed), MATCHES))
             # What was found already has its newest match; there may be others that are older.
             found |= {one: at for one, at in older.items() if one not in found}
-            if len(found) >= plan.limit:
-                break
+            tally.found = len(found)
         return dict(islice(found.items(), plan.limit))
 
     async def _traces(self, plan: Traces, cost: Cost) -> pa.Table:
@@ -150,7 +159,7 @@ class ClickHouse:
             return await self._scans.ask(asked, columns, plan.tenant, cost)
 
         if plan.whole is None:
-            matched, cut = await self._matching(plan, ask), False
+            matched, cut = await self._matching(plan, ask, await self._listed(plan, cost)), False
         else:
             matched, cut = await Examination(plan, plan.whole, ask).matching()
         found = SUMMARY.empty_table()
@@ -176,7 +185,11 @@ class ClickHouse:
 
     async def _explain(self, plan: Question, cost: Cost) -> pa.Table:
         rows = []
-        for one in statements(plan, time.time_ns()):
+        first: list[Statement] = []
+        listed: Listed = ()
+        if isinstance(plan, Records | Traces) and (looked := lookups(plan)):
+            first, listed = [looked.statement], await self._listed(plan, cost)
+        for one in [*first, *statements(plan, time.time_ns(), listed)]:
             asked = explain.explaining(one)
             said = await self._lookups.ask(asked, explain.LINES, plan.tenant, cost)
             (lines,) = _columns(said)
