@@ -154,7 +154,7 @@ class StorageConfig(BaseModel):
         pattern=r"^$|^chdb://|^clickhouses?://|^https?://|^memory://$",
         description="Empty: chdb in the data folder; or chdb:///path, http://host:8123/database "
         "(clickhouse:// too), https://host:8443/database?ca_cert=FILE; options behind the ?: "
-        "ARCHITECTURE.md 4; all others are settings of ClickHouse",
+        "storage/README.md; all others are settings of ClickHouse",
         repr=False,
     )
     user: str = Field("", description="The user of a server, when its URL names none")
