@@ -218,6 +218,9 @@ class ClickHouse:
             "max_execution_time": str(config.query_time_max),
             "max_result_bytes": str(config.query_memory_bytes_max),
         }
+        if not self._target.server:
+            # A thread for each file pays where files are far away, as a server's may be.
+            asks["load_marks_asynchronously"] = "0"
         answer_s = config.query_time_max + _SPARE_S
         connections = [self._connect(f"{name}-{at}", asks, answer_s) for at in range(size)]
         tenant_max = max(1, min(config.tenant_readers, size - 1))
