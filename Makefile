@@ -8,7 +8,7 @@ PROTO := $(shell find proto -name *.proto)
 CLIENTS := tests/clients
 PEERS := build/peers
 
-.PHONY: run test peers jaeger check lint types arch wheel bench bench-codec bench-memory bench-metrics bench-query faults fuzz fuzz-api fuzz-native golden sim proto pin clean
+.PHONY: run test peers jaeger check lint types arch wheel bench bench-codec bench-memory bench-metrics bench-query faults faults-points fuzz fuzz-api fuzz-native golden sim proto pin clean
 
 run: $(READY) ## everything in one process: embedded NATS and chdb
 	$(BIN)/aura up
@@ -60,6 +60,9 @@ fuzz-api: $(READY) ## schemathesis on the query API of an Aura: MINUTES= (10), S
 
 faults: $(READY) ## kills, full disks, clocks, rude clients; all counted: ROUNDS= (200), MINUTES=, SEED=
 	$(BIN)/python -m tests.faults
+
+faults-points: $(READY) ## the same to points in PostgreSQL: ROUNDS= (100) of each kind, SEED= (printed)
+	ROUNDS=$${ROUNDS:-100} $(BIN)/pytest -n 0 -s tests/integration/test_timescale_faults.py
 
 fuzz-native: $(READY) ## the native codec on mutated requests, under sanitizers: MINUTES= (1)
 	sh tests/native/run.sh $(or $(MINUTES),1)

@@ -38,6 +38,7 @@ from pipeline.listener import AppRunner
 from pipeline.meters import RouterMeters
 from pipeline.ports import Bus, QueryBackend, Store, Tail
 from pipeline.prepare import Preparation
+from pipeline.room import Room
 from pipeline.signal import Signal
 from pipeline.tls import Tls, TlsConfig
 from pipeline.window import TimeWindow
@@ -148,7 +149,9 @@ class Parts:
         """Start a worker for every log of the bus."""
         config = self._config
         meters = RouterMeters(self._registry)
-        limits = Limits(config.router, config.bus.replay_window)
+        logs = len(store.signals) * config.bus.partitions
+        room = Room(config.router.groups_bytes_max, logs)
+        limits = Limits(config.router, config.bus.replay_window, room)
         window = TimeWindow(int(config.router.past * 10**9), int(config.router.future * 10**9))
         for signal in sorted(store.signals):
             chain = processors.build(config.pipeline.of(signal), signal, condition)

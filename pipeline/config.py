@@ -20,7 +20,11 @@ class RouterConfig(BaseModel):
         100_000, description="Records in one group; larger ones insert cheaper and use more memory"
     )
     group_bytes_max: Annotated[Size, Field(gt=0)] = Field(
-        64 * 1024 * 1024, description="Bytes of OTLP in one group; bounds the router's memory"
+        64 * 1024 * 1024, description="Bytes of OTLP in one group"
+    )
+    groups_bytes_max: Annotated[Size, Field(gt=0)] = Field(
+        96 * 1024 * 1024,
+        description="Bytes of OTLP in the groups of all logs; bounds the router's memory",
     )
     group_wait_s: Seconds = Field(
         1.0, description="How long a group may gather while messages keep coming"

@@ -23,6 +23,7 @@ from pipeline.ports import Bus, Commit, Delivery, Group, LogState, Reader, Recov
 from pipeline.position import Position
 from pipeline.prepare import Preparation, Prepared
 from pipeline.resume import Resume, resume
+from pipeline.room import Room
 
 log = structlog.get_logger()
 
@@ -42,6 +43,8 @@ class Limits:
     config: RouterConfig
     replay_window: int
     """Messages that stay on the bus below the committed position."""
+    room: Room
+    """What the groups of all workers take their bytes from."""
 
 
 class Worker:
@@ -70,6 +73,7 @@ class Worker:
         self._tail = tail
         self._prepare = prepare
         self._limits = limits
+        self._share = limits.room.share()
         self._meters = meters.of(prepare.signal, prepare.partition)
         self._clock = clock
         self._log = log.bind(signal=prepare.signal.value, partition=prepare.partition)
@@ -103,6 +107,7 @@ class Worker:
             except Exception as error:  # noqa: BLE001 - the outermost loop: a worker never ends
                 self._failed("worker.again", error)
             self.ready.clear()
+            self._share.give(self._share.held)  # its groups are gone
             if self._closing:  # an error on the way out takes the place of the cancellation
                 return
             if self._clock() - started > self._limits.config.retry_wait_max_s:
@@ -148,7 +153,7 @@ class Worker:
     async def _gather(
         self, reader: Reader, place: Resume, recovery: Recovery, ready: asyncio.Queue[Work]
     ) -> None:
-        gatherer = Gatherer(reader, self._limits.config, self._clock, self._watched)
+        gatherer = Gatherer(reader, self._limits.config, self._share, self._clock, self._watched)
         deliveries = await gatherer.group()
         # The reader belongs to the log that it saw first: is it the one that was compared?
         signal, partition = self._prepare.signal, self._prepare.partition
@@ -196,6 +201,8 @@ class Worker:
             if isinstance(work, Exception):
                 raise work
             await self._commit(*work, place)
+            self._share.give(sum(one.size for one in work[0]))
+            del work  # while it waits for the next one
             await self._purge()
 
     async def _commit(

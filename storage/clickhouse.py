@@ -37,9 +37,11 @@ from storage.compile.parameters import Statement
 from storage.compile.statement import statement, statements
 from storage.config import StorageConfig
 from storage.connection import READING, Connection
+from storage.embedded import see_room
 from storage.examination import Ask, Examination, matches
 from storage.fence import Fence
 from storage.kinds import kinds
+from storage.mending import mending
 from storage.newest import Tally
 from storage.ranges.compute import compute
 from storage.ranges.groups import SERIES_MAX, group
@@ -49,6 +51,7 @@ from storage.target import Target
 from storage.verdicts import lacks_database, opening, writing
 
 _SCHEMA_AGAIN_S: Final = 0.2
+_SCHEMA_BYTES: Final = 2**20
 
 _SPARE_S: Final = 10.0
 """How much longer than the engine's own time limit an answer may take to arrive."""
@@ -66,6 +69,7 @@ class ClickHouse:
         self._writing = asyncio.Semaphore(config.writers)
         self._connections: list[Connection] = []
         self._control = self._connect("control")
+        self._mending: asyncio.Task[None] | None = None
         self._lookups = self._pool("lookup", config.lookup_readers, priority=1)
         # What scans have read waits, block by block, while a look-up runs.
         threads = config.query_threads_max or (0 if target.server else os.cpu_count() or 1)
@@ -201,7 +205,8 @@ class ClickHouse:
         found = self._writers.get((signal, partition))
         if found is None:
             fence = Fence(signal, partition) if self._target.server else None
-            writer = Committer(self._config.retention.keep_s, fence)
+            series_max = self._config.metrics.series_max
+            writer = Committer(self._config.retention.keep_s, fence, series_max=series_max)
             found = self._connect(f"writer-{signal}-{partition}"), writer
             self._writers[signal, partition] = found
         return found
@@ -235,6 +240,10 @@ class ClickHouse:
 
     async def migrate(self) -> list[str]:
         """Apply pending migrations, in a new database if there is none; return their names."""
+        if self._target.path is not None and await self.pending():
+            with opening(self._target):
+                # chdb does not tell that it could not write what a table is.
+                see_room(self._target.path, _SCHEMA_BYTES)
         with opening(self._target):
             try:
                 done = await self._control.run(migrate.migrate)
@@ -255,8 +264,17 @@ class ClickHouse:
                     raise
                 return pending_migrations()
 
+    def begin_mending(self) -> None:
+        """Mend what failed writes of chdb spoil, until the store is closed."""
+        if self._target.path is not None:
+            endless = mending(self._connect("mending"), self._target.writes)
+            self._mending = asyncio.create_task(endless, name="mending")
+
     async def close(self) -> None:
         """Wait for what runs, then close every connection."""
+        if self._mending is not None:
+            self._mending.cancel()
+            await asyncio.wait([self._mending])
         for pool in (self._lookups, self._scans):
             await pool.close()
         await asyncio.to_thread(self._close)
@@ -281,6 +299,7 @@ async def open_clickhouse(
             await store.migrate()
         else:
             await _migrated(store, target, schema_wait_s)
+        store.begin_mending()
         yield store
     finally:
         await store.close()

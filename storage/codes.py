@@ -71,22 +71,41 @@ def runs(attributes: pa.ListArray[Any]) -> tuple[pa.Array[Any], ...]:
     """
     Return columns of bytes that are equal where the attributes are, order included.
 
-    Each row's keys one after the other, and for each attribute its type and the key's length, so
-    that no key can imitate another's border; then the same of the values, and their lengths. Keys
-    and values are not copied.
+    Those of `shapes`, then the same of the values, and their lengths. Keys and values are not
+    copied.
     """
-    flat = cast("pa.StructArray", attributes.flatten())
-    borders = attributes.offsets.to_numpy() - attributes.offsets[0].as_py()
-    key, kind, value = (cast("Any", flat.field(at)) for at in range(3))
-    kinds: Any = np.zeros(len(flat), KEY)
-    kinds["type"], kinds["length"] = kind.to_numpy(), pc.binary_length(key).to_numpy()
+    value = cast("Any", cast("pa.StructArray", attributes.flatten()).field(2))
+    borders = _borders(attributes)
     lengths = pc.binary_length(value).to_numpy()
     return (
-        _texts(_offsets(key)[borders], key.buffers()[2]),
-        _texts(borders * KEY.itemsize, pa.py_buffer(kinds.tobytes())),
+        *shapes(attributes),
         _texts(_offsets(value)[borders], value.buffers()[2]),
-        _texts(borders * lengths.itemsize, pa.py_buffer(lengths.tobytes())),
+        _texts(borders * lengths.itemsize, pa.py_buffer(lengths)),
     )
+
+
+def shapes(attributes: pa.ListArray[Any]) -> tuple[pa.Array[Any], pa.Array[Any]]:
+    """
+    Return columns of bytes that are equal where keys and types are.
+
+    Each row's keys one after the other, and for each attribute its type and the key's length, so
+    that no key can imitate another's border.
+    """
+    flat = cast("pa.StructArray", attributes.flatten())
+    key, kind = (cast("Any", flat.field(at)) for at in range(2))
+    borders = _borders(attributes)
+    kinds: Any = np.empty(len(flat), KEY)
+    kinds["type"], kinds["length"] = kind.to_numpy(), pc.binary_length(key).to_numpy()
+    return (
+        _texts(_offsets(key)[borders], key.buffers()[2]),
+        _texts(borders * KEY.itemsize, pa.py_buffer(kinds.view(np.uint8))),
+    )
+
+
+def _borders(attributes: pa.ListArray[Any]) -> _Offsets:
+    """Return where each row's attributes begin and end among all of them."""
+    offsets = attributes.offsets.to_numpy()
+    return cast("_Offsets", offsets - offsets[0])
 
 
 def _offsets(texts: pa.Array[Any]) -> _Offsets:

@@ -36,6 +36,7 @@ from storage.tables import (
     joined,
     record_tables,
 )
+from storage.written import Written
 
 Present = Mapping[tuple[str, int], frozenset[tuple[int, int]]]
 """By table and epoch: the (day, sequence) that an unfinished commit left."""
@@ -82,10 +83,17 @@ class Committer:
     Without a fence what is written ends with the process, as in chdb.
     """
 
-    def __init__(self, keep: Keep, fence: Fence | None = None, known_max: int = 200_000) -> None:
+    def __init__(
+        self,
+        keep: Keep,
+        fence: Fence | None = None,
+        known_max: int = 200_000,
+        series_max: int = 1_000_000,
+    ) -> None:
         self._keep = keep
         self._fence = fence
         self._known = Known(known_max)
+        self._series = Written(series_max)
 
     def commit(self, client: Client, group: Group, recovery: Recovery) -> None:
         """Write the rows that are not there yet, then the commit record."""
@@ -117,22 +125,35 @@ class Committer:
 
     def _write_lists(self, client: Client, signal: Signal, tables: Tables) -> None:
         if signal is Signal.METRICS:
-            described = tables["series"]
-            expires = expires_day(described["time"], described["keep_for_s"])
-            series = described.drop_columns(["keep_for_s"]).append_column("expires_day", expires)
-            keys = ["tenant", "series_id", "variant", "expires_day"]
-            self._write(client, "series", series, keys)
-        else:
-            described = tables[RECORD_TABLES[signal][0]]
+            self._write_series(client, tables["series"])
+            return
+        described = tables[RECORD_TABLES[signal][0]]
         if signal is Signal.TRACES:
             insert(client, "trace_bounds", lists.trace_bounds(described))
             self._write(client, "operations", lists.operations(described))
+        self._write_shared(client, signal, described)
+
+    def _write_series(self, client: Client, described: pa.Table) -> None:
+        """Write the series that are not known, and what they refer to."""
+        series = described.append_column(
+            "expires_day", expires_day(described["time"], described["keep_for_s"])
+        )
+        rows = self._series.rows(series)
+        lacking = self._series.lacks(rows)
+        if not lacking.any():
+            return
+        chosen: Any = pa.array(lacking)
+        insert(client, "series", series.drop_columns(["keep_for_s"]).filter(chosen))
+        self._write_shared(client, Signal.METRICS, described.filter(chosen))
+        self._series.add(rows[lacking])  # what it refers to is there as well
+
+    def _write_shared(self, client: Client, signal: Signal, described: pa.Table) -> None:
         for name, listed in lists.lists(described, signal.value).items():
             self._write(client, name, listed)
 
-    def _write(self, client: Client, table: str, block: pa.Table, keys: Sequence[str] = ()) -> None:
-        """Write the rows of a list that are not known, told apart by `keys` (none: by all)."""
-        columns = [objects(block[name]) for name in keys or block.column_names]
+    def _write(self, client: Client, table: str, block: pa.Table) -> None:
+        """Write the rows of a list that are not known."""
+        columns = [objects(column) for column in block.columns]
         whole = list(zip(repeat(table, len(block)), *columns, strict=True))
         fresh = dict.fromkeys(self._known.unknown(whole))
         chosen = [at for at, row in enumerate(whole) if row in fresh]

@@ -75,7 +75,8 @@ class MetricsConfig(BaseModel):
         60.0, description="How long one statement of a commit may run, or wait for a lock"
     )
     series_max: Annotated[int, Field(gt=0)] = Field(
-        1_000_000, description="Series that are known to be written, 16 bytes each; beyond it anew"
+        1_000_000,
+        description="Series that are known to be written, 16 to 32 bytes each; beyond it anew",
     )
     compress_after: Annotated[Seconds, Field(gt=0)] = Field(
         2 * 86400.0, description="How old a day of points is when TimescaleDB compresses it"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.envelope import Resource, Scope
-from storage.codes import runs, several
+from storage.codes import several, shapes
 from storage.tables import DAY_NS, expires_day
 
 Row = tuple[object, ...]
@@ -70,19 +71,31 @@ def distinct(rows: pa.Table, names: Sequence[str]) -> pa.Table:
 
 def attribute_keys(rows: pa.Table) -> pa.Table:
     """Return the distinct (tenant, level, key, type) of records, resources and scopes."""
-    shared = []
-    for one in distinct(rows, ["tenant", "resource", "scope"]).to_pylist():
-        head = {"tenant": one["tenant"], _EXPIRES: one[_EXPIRES]}
-        for level, attributes in (
-            ("resource", Resource.parse(one["resource"]).attributes),
-            ("scope", Scope.parse(one["scope"]).attributes),
-        ):
-            shared += [
-                {**head, "level": level, "key": key, "type": kind} for key, kind, _ in attributes
-            ]
-    of_records = [{**one, "level": "record"} for one in _record_keys(rows).to_pylist()]
-    whole = pa.Table.from_pylist([*of_records, *shared], schema=pa.schema(_KEY_FIELDS))
-    return distinct(whole, ["tenant", "level", "key", "type"])
+    shared: dict[tuple[str, str, str, int], int] = {}
+    for level, parse in (("resource", Resource), ("scope", Scope)):
+        texts = distinct(rows, ["tenant", level])
+        for tenant, text, expires in zip(*(one.to_pylist() for one in texts.columns), strict=True):
+            for key, kind in _keys(parse, text):
+                place = (tenant, level, key, kind)
+                shared[place] = max(expires, shared.get(place, 0))
+    columns = [*zip(*shared, strict=True)] or [()] * 4
+    of_shared = pa.Table.from_arrays(
+        [
+            pa.array(list(values), one.type)
+            for values, one in zip([*columns, shared.values()], _KEY_FIELDS, strict=True)
+        ],
+        schema=pa.schema(_KEY_FIELDS),
+    )
+    of_records = _record_keys(rows)
+    levels: Any = pa.array(["record"] * len(of_records), pa.utf8())
+    of_records = of_records.add_column(1, "level", levels).cast(of_shared.schema)
+    return pa.concat_tables([of_records, of_shared])
+
+
+@lru_cache(maxsize=4096)
+def _keys(kind: type[Resource | Scope], text: str) -> frozenset[tuple[str, int]]:
+    """Return the key and type of each attribute of a resource or scope."""
+    return frozenset((key, type_) for key, type_, _ in kind.parse(text).attributes)
 
 
 _KEY_FIELDS: Final[list[pa.Field[Any]]] = [
@@ -96,7 +109,7 @@ _KEY_FIELDS: Final[list[pa.Field[Any]]] = [
 
 def _record_keys(rows: pa.Table) -> pa.Table:
     whole = cast("pa.ListArray[Any]", rows["attributes"].combine_chunks())
-    keys, kinds, *_ = runs(whole)
+    keys, kinds = shapes(whole)
     named = rows.select(["tenant", "attributes", _EXPIRES])
     named = named.append_column("keys", keys).append_column("kinds", kinds)
     few = several(named, ["tenant", "keys", "kinds", _EXPIRES])  # records of a kind have the same

@@ -12,13 +12,15 @@ Per record this is Arrow; Python runs once per distinct series of a batch.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, cast
+from hashlib import blake2b
+from itertools import count
+from typing import Any, Final, TypeAlias, cast
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.envelope import Resource, Scope
 from pipeline.value import dumps
@@ -48,6 +50,16 @@ _TEXTS: Final = (
 )
 
 
+_Coded: TypeAlias = "tuple[Codes, pa.Array[Any]]"
+_Numbers: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.uint64]]"
+
+_LENGTH_BYTES: Final = 4
+"""Of the length of a value, in what `runs` returns."""
+
+_KNOWN_MAX: Final = 400_000
+"""Series whose hashes are remembered, some 250 bytes each; when there are more it begins anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
     """
@@ -69,14 +81,8 @@ def identify(rows: pa.RecordBatch, service: pa.Array[Any], tenant: str) -> Serie
     own = [coded(column) for column in runs(cast("pa.ListArray[Any]", rows["attributes"]))]
     of_metric = numbered(combined([codes for codes, _ in shared]))
     whole = numbered(combined([of_metric, *(codes for codes, _ in own)]))
-    metrics, series = firsts(of_metric), firsts(whole)
-    heads = _picked(shared, metrics)
-    hashes = [
-        _hashes(heads[metric], *attributes)
-        for metric, attributes in zip(of_metric[series].tolist(), _picked(own, series), strict=True)
-    ]
-    ids = np.array([one for one, _ in hashes], np.uint64)
-    variants = np.array([two for _, two in hashes], np.uint64)
+    series = firsts(whole)
+    ids, variants = _hashes(_metrics(shared, of_metric), of_metric[series], own, series)
     newest = np.zeros(len(ids), np.uint64)
     np.maximum.at(newest, whole, rows["time"].to_numpy())
     first: pa.Array[Any] = pa.array(series)
@@ -93,13 +99,94 @@ def identify(rows: pa.RecordBatch, service: pa.Array[Any], tenant: str) -> Serie
     return Series(pa.array(ids[whole]), pa.array(variants[whole]), distinct)
 
 
-def _picked(coded: list[tuple[Codes, pa.Array[Any]]], rows: Codes) -> list[tuple[Any, ...]]:
-    """Return the values of these rows, each value made a Python object once."""
-    columns = []
-    for codes, values in coded:
-        objects = values.to_pylist()
-        columns.append([objects[code] for code in codes[rows].tolist()])
+def _metrics(shared: list[_Coded], of_metric: Codes) -> list[tuple[Any, ...]]:
+    """Return what series share, by its code."""
+    first = firsts(of_metric)
+    columns = [_few(values, codes[first]) for codes, values in shared]
     return list(zip(*columns, strict=True))
+
+
+def _few(values: pa.Array[Any], codes: Codes) -> list[Any]:
+    """Return coded values as Python objects, each made once."""
+    objects = values.to_pylist()
+    return [objects[code] for code in codes.tolist()]
+
+
+def _hashes(
+    metrics: list[tuple[Any, ...]], of_metric: Codes, own: list[_Coded], series: Codes
+) -> tuple[_Numbers, _Numbers]:
+    """Return the ids and variants of the series in these rows; Python looks each up once."""
+    keys, kinds, values, lengths = own
+    shapes = numbered(combined([of_metric, keys[0][series], kinds[0][series]]))
+    first = firsts(shapes)
+    heads = list(
+        zip(
+            [metrics[metric] for metric in of_metric[first].tolist()],
+            _few(keys[1], keys[0][series[first]]),
+            _few(kinds[1], kinds[0][series[first]]),
+            strict=True,
+        )
+    )
+    numbers = pa.array([_number(*head) for head in heads], pa.binary())
+    parts = [(shapes, numbers), (values[0][series], values[1]), (lengths[0][series], lengths[1])]
+    picked: list[Any] = [pc.take(column, cast("Any", pa.array(at))) for at, column in parts]
+    names = cast("Any", pc.binary_join_element_wise(*picked, b"")).to_pylist()
+    found = list(map(_known.get, names))
+    for at in [at for at, one in enumerate(found) if one is None]:
+        found[at] = _learned(names[at], *heads[shapes[at]])
+    whole = np.frombuffer(b"".join(cast("list[bytes]", found)), ">u8").astype(np.uint64)
+    return whole[::2], whole[1::2]
+
+
+_known: dict[bytes, bytes] = {}
+"""Both hashes of a series, by the number of its head, its values and their lengths."""
+
+_numbers: Final = count()
+
+
+@lru_cache(maxsize=10_000)
+def _number(*_: object) -> bytes:
+    """Return a number for what many series share; one that is forgotten is never given again."""
+    return next(_numbers).to_bytes(8, "big")
+
+
+def _learned(name: bytes, metric: tuple[Any, ...], keys: bytes, kinds: bytes) -> bytes:
+    """Return both hashes of a series, and remember them."""
+    at = len(name) - len(kinds) // KEY.itemsize * _LENGTH_BYTES
+    pairs = _pairs(keys, kinds, name[8:at], name[at:])
+    identity, variant = (one.copy() for one in _begun(metric))
+    identity.update(_bytes(f",{dumps(sorted(pairs))}]"))
+    variant.update(_bytes(f",{dumps(dumps(pairs))}]"))
+    if len(_known) >= _KNOWN_MAX:
+        _known.clear()
+    found: bytes = identity.digest() + variant.digest()
+    _known[name] = found
+    return found
+
+
+@lru_cache(maxsize=10_000)
+def _begun(metric: tuple[Any, ...]) -> tuple[Any, Any]:
+    """
+    Return hashers that have taken all but the attributes of points.
+
+    The identity is the JSON of a list of four, the variant of a list of five.
+    """
+    resource, scope, name, unit, description, metadata, metric_type, temporality, monotonic = metric
+    whole_scope = Scope.parse(scope)
+    identity = [
+        sorted(Resource.parse(resource).attributes),
+        [whole_scope.name, whole_scope.version, sorted(whole_scope.attributes)],
+        [name, unit, metric_type, temporality, monotonic],
+    ]
+    variant = [resource, scope, description, metadata]
+    return (
+        blake2b(_bytes(dumps(identity)[:-1]), digest_size=8),
+        blake2b(_bytes(dumps(variant)[:-1]), digest_size=8),
+    )
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")
 
 
 def _pairs(keys: bytes, kinds: bytes, values: bytes, lengths: bytes) -> list[list[str | int]]:
@@ -113,24 +200,3 @@ def _pairs(keys: bytes, kinds: bytes, values: bytes, lengths: bytes) -> list[lis
         found.append([keys[key_at:key_end].decode(), kind, values[value_at:value_end].decode()])
         key_at, value_at = key_end, value_end
     return found
-
-
-@lru_cache(maxsize=200_000)
-def _hashes(metric: tuple[Any, ...], *attributes: bytes) -> tuple[int, int]:
-    """Return the hash of the identity and the hash of all that is not identity."""
-    resource, scope, name, unit, description, metadata, metric_type, temporality, monotonic = metric
-    pairs = _pairs(*attributes)
-    whole_scope = Scope.parse(scope)
-    identity = [
-        sorted(Resource.parse(resource).attributes),
-        [whole_scope.name, whole_scope.version, sorted(whole_scope.attributes)],
-        [name, unit, metric_type, temporality, monotonic],
-        sorted(pairs),
-    ]
-    variant = [resource, scope, description, metadata, dumps(pairs)]
-    return _hash(identity), _hash(variant)
-
-
-def _hash(canonical: object) -> int:
-    text = dumps(canonical).encode(errors="surrogatepass")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")

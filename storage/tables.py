@@ -130,7 +130,9 @@ def services(resource: pa.Array[Any]) -> pa.Array[Any]:
     """Return the `service.name` of each row's resource, empty where it has none."""
     texts = cast("pa.DictionaryArray[Any, Any]", resource)
     names = pa.array([_service(str(text)) for text in texts.dictionary.to_pylist()], pa.utf8())
-    return cast("pa.Array[Any]", pc.take(names, texts.indices).dictionary_encode())
+    distinct = names.dictionary_encode()
+    codes = distinct.indices.take(texts.indices)
+    return pa.DictionaryArray.from_arrays(codes, distinct.dictionary)
 
 
 @lru_cache(maxsize=4096)

@@ -16,11 +16,15 @@ from urllib3 import Timeout
 
 from pipeline.errors import Setup
 from storage.embedded import Embedded
+from storage.writes import Writes
 
 GREETING_S: Final = 10.0
 """How long a server may take to let us in: one that hangs is told apart from one that works."""
 
 _ANSWER_S: Final = 300.0
+_ENGINE: Final = Path(__file__).with_name("chdb.xml")
+_WRITES: Final = Writes()
+"""chdb is one for all of a process, and so it counts."""
 _TLS_PORTS: Final = {443, 8443}
 _COMPRESSIONS: Final = {"lz4": "lz4", "zstd": "zstd", "none": False}
 _BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
@@ -67,6 +71,7 @@ class Target:
     path: Path | None = None
     database: str | None = None
     server: Server | None = None
+    writes: Writes = field(default=_WRITES, compare=False, repr=False)
 
     @staticmethod
     def parse(url: str, user: str = "", password: str = "") -> "Target":
@@ -141,9 +146,13 @@ class Target:
         path.mkdir(parents=True, exist_ok=True)
         # A folder's own name, so that nothing in it is read as part of a URL.
         client = clickhouse_connect.get_client(
-            interface="chdb", path=str(path), database=self.database, settings=settings
+            interface="chdb",
+            path=str(path),
+            database=self.database,
+            settings=settings,
+            chdb_options={"config-file": str(_ENGINE)},
         )
-        return cast("Client", Embedded(client))
+        return cast("Client", Embedded(client, path, self.writes))
 
 
 def _check(client: Client, server: Server) -> None:

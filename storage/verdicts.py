@@ -14,32 +14,34 @@ from urllib3 import exceptions as urllib3
 from urllib3.exceptions import HTTPError
 
 from pipeline.errors import Overloaded, Rejected, Setup, Unavailable
+from storage import limits
 from storage.target import Target
 
 _CODE: Final = re.compile(r"[Cc]ode:? (\d+)")
 # Codes: ClickHouse's src/Common/ErrorCodes.cpp.
 _MEMORY: Final = 241
 _ROWS: Final = 158
-_BY_MEMORY: Final = "query_memory_bytes_max"
 _OF_ALL: Final = re.compile(r"\((?:total|for user)\)|[Uu]ser memory limit")
 """Marks of a memory limit that is not the query's own."""
 _LIMITS: Final = {
-    _ROWS: ("it would read too many rows, more than {query_rows_max}", "query_rows_max"),
-    159: ("it took too long, more than {query_time_max:g} s", "query_time_max"),
-    160: ("it would take too long, more than {query_time_max:g} s", "query_time_max"),
-    167: ("it has too many conditions", ""),
-    168: ("it has too many conditions", ""),
-    _MEMORY: ("it takes too much memory, more than {query_memory_bytes_max} bytes", _BY_MEMORY),
-    307: ("it would read too many bytes, more than {query_bytes_max}", "query_bytes_max"),
-    396: ("its answer is too large, more than {query_memory_bytes_max} bytes", _BY_MEMORY),
+    _ROWS: limits.ROWS,
+    159: limits.TIME,
+    160: limits.TIME_AHEAD,
+    167: limits.CONDITIONS,
+    168: limits.CONDITIONS,
+    _MEMORY: limits.MEMORY,
+    307: limits.BYTES,
+    396: limits.ANSWER,
 }
-"""What a question broke, and the setting of `storage` that says how much it may."""
+"""What a question broke."""
 _NO_ROOM: Final = {202, _MEMORY, 243, 252}
 _NEVER: Final = {6, 7, 26, 27, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349}
 _NOT_LET_IN: Final = {192, 193, 194, 516}
 _NOT_ALLOWED: Final = 497
 _NO_DATABASE: Final = 81
-_NOT_NOW: Final = {209, 210, 236, 242, 394, _NO_DATABASE, _NOT_ALLOWED} | _NOT_LET_IN
+_AWAY: Final = {60, 218}
+"""A table is not there, as while `storage/writes.py` loads it anew."""
+_NOT_NOW: Final = {209, 210, 236, 242, 394, _NO_DATABASE, _NOT_ALLOWED} | _NOT_LET_IN | _AWAY
 """The network, a server that stops, a killed query, and what an operator of the server amends."""
 
 
@@ -63,11 +65,11 @@ def writing() -> Iterator[None]:
 
 
 @contextmanager
-def asking(limits: Mapping[str, float]) -> Iterator[None]:
+def asking(most: Mapping[str, float]) -> Iterator[None]:
     """
     Translate the driver's errors of a query: a broken limit says which and how to narrow.
 
-    `limits` are those of the settings of `storage` that bound a query, by name.
+    `most` has the settings of `storage` that bound a query, by name.
     """
     try:
         yield
@@ -79,13 +81,9 @@ def asking(limits: Mapping[str, float]) -> Iterator[None]:
         if code == _MEMORY and _OF_ALL.search(str(error)):
             raise Overloaded("the store has no memory left for this question now") from error
         if code == _ROWS and "GROUP BY" in str(error):
-            limit = ("it has too many groups", "")
+            limit = limits.GROUPS
         if limit is not None:
-            text, setting = limit[0].format(**limits), limit[1]
-            named = f"{text} (storage.{setting})" if setting else text
-            raise Rejected(
-                f"the question breaks a limit, {named}: narrow the time range or name a service"
-            ) from error
+            raise limit.broken(most, "service") from error
         if isinstance(error, OperationalError) or code is None or code in _NO_ROOM | _NOT_NOW:
             raise Unavailable(_brief(error)) from error
         raise

@@ -50,7 +50,7 @@ class MemoryReader:
             size = 0
             for delivery in log.deliveries[log.index(self._after) :]:
                 taken.append(delivery)
-                size += len(delivery.message.payload)
+                size += delivery.size
                 if size >= bytes_max:
                     break
             self._after = taken[-1].sequence
@@ -125,7 +125,7 @@ class MemoryBus(MemoryLetters):
         log = self._logs[signal, partition]
         start = log.index(after)
         return [
-            replace(one, message=replace(one.message, payload=b""))
+            replace(one, content=replace(one.message, payload=b""))
             for one in log.deliveries[start : start + most]
         ]
 
@@ -133,5 +133,5 @@ class MemoryBus(MemoryLetters):
         """Forget the messages whose sequence is below `below`."""
         log = self._logs[signal, partition]
         index = log.index(below - 1)
-        log.bytes -= sum(len(delivery.message.payload) for delivery in log.deliveries[:index])
+        log.bytes -= sum(delivery.size for delivery in log.deliveries[:index])
         del log.deliveries[:index]

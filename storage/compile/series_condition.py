@@ -36,6 +36,9 @@ from storage.timescale.text import written
 SCOPE: Final = {"scope_name": "name", "scope_version": "version"}
 _OF_POINTS: Final = ("flags", "time")
 _SENT: Final = ("time_unix_nano", "start_time_unix_nano")
+_NAME: Final = "metric_name"
+_NAME_INDEXED: Final = 400
+"""Characters of a metric's name that its index has, as the migration says."""
 _PAIRS_MAX: Final = 1000
 """Values that are looked for by their checksums; more are no help."""
 
@@ -76,8 +79,7 @@ class Conditions:
             case Exists(named):
                 return self._holds(named, "", None)
             case Find(Column(name)):
-                any_of = self._bind(self._texts(condition), "text[]")
-                return self._of_series(name, f"= ANY({any_of})")
+                return self._any_of(name, self._texts(condition))
             case Find(AttributeField() | AttributeKeys() as named):
                 sought = self._texts(condition)
                 return self._holds(
@@ -90,6 +92,8 @@ class Conditions:
 
     def _column(self, name: str, operator: Operator, value: Scalar) -> str:
         if isinstance(value, str):
+            if name == _NAME and operator is Operator.EQUAL:
+                return self._any_of(name, [written(value)])
             return self._of_series(name, f"{operator} {self._bind(written(value), 'text')}")
         if isinstance(value, (bool, bytes)):
             return f"s.{name} {operator} {self._bind(value, 'bool')}"
@@ -107,6 +111,14 @@ class Conditions:
             return numbers.unsigned(f"p.{name}", operator, value, self._bind)
         alias = "p" if name in _OF_POINTS else "s"
         return numbers.whole(f"{alias}.{name}", operator, value, self._bind)
+
+    def _any_of(self, name: str, sought: Texts) -> str:
+        """Compare a column with texts; how the name of a metric begins has an index."""
+        found = self._of_series(name, f"= ANY({self._bind(list(sought), 'text[]')})")
+        if name != _NAME:
+            return found
+        begin = self._bind([one[:_NAME_INDEXED] for one in sought], "text[]")
+        return f"(left(s.{_NAME}, {_NAME_INDEXED}) = ANY({begin}) AND {found})"
 
     def _of_series(self, name: str, test: str) -> str:
         if name in SCOPE:

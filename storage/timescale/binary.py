@@ -100,7 +100,7 @@ def composite(parts: Sequence[tuple[int, Fields]]) -> Fields:
     return sized(_joined(*pieces))
 
 
-def rows(body: bytes, columns: pa.Schema) -> pa.Table:
+def rows(body: bytes | bytearray, columns: pa.Schema) -> pa.Table:
     """Read a binary COPY of numbers without nulls."""
     record = _record((field.name, _FORMS[field.type]) for field in columns)
     count = (len(body) - len(_HEADER) - len(_TRAILER)) // (record.itemsize + 2)

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
-from io import BytesIO
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import pyarrow as pa
@@ -18,7 +18,6 @@ from pipeline.plan import (
     Metrics,
     Plan,
     Positions,
-    Question,
     Range,
     Records,
     Series,
@@ -26,6 +25,7 @@ from pipeline.plan import (
     Table,
     Values,
 )
+from pipeline.plan import Question as Asked
 from pipeline.signal import Signal
 from storage import answers as columns
 from storage.compile import points_ledger as ledger
@@ -34,22 +34,32 @@ from storage.compile import series_ranges as ranges
 from storage.compile import timescale as compiled
 from storage.compile.timescale import Statement
 from storage.fields import check
+from storage.limits import TIME
 from storage.ranges.compute import compute
 from storage.ranges.groups import SERIES_MAX, group
 from storage.ranges.source import bounded, check_range, check_series, sources
 from storage.tabulate import plain, tabulate
-from storage.timescale import answers, binary, searches
-from storage.timescale.server import Connection, Pool
+from storage.timescale import searches
+from storage.timescale.question import NARROW, Question
+from storage.timescale.server import Pool
 
 TABULATED_MAX: Final = 50_000
 """Points over which the stages of one question are computed."""
 
 
-class Reader:
-    """Asks through the connections of a pool; raises verdicts and the driver's errors."""
+_LINES: Final = pa.schema([pa.field("line", pa.utf8())])
 
-    def __init__(self, pool: Pool) -> None:
+
+class Reader:
+    """
+    Asks through the connections of a pool; raises verdicts and the driver's errors.
+
+    `limits` are the settings of `storage` that bound a query, by name.
+    """
+
+    def __init__(self, pool: Pool, limits: Mapping[str, float]) -> None:
         self._pool = pool
+        self._limits = limits
 
     async def answer(self, plan: Plan) -> pa.Table:
         """Return the answer of a plan."""
@@ -57,35 +67,37 @@ class Reader:
             return await self._tabulate(plan)
         if isinstance(plan, Range):
             return await self._range(plan)
-        async with self._pool.transaction(readonly=True) as connection:
+        async with self._question() as question:
             if isinstance(plan, Explain):
-                return await _explain(connection, plan)
-            statement, found = await _statement(connection, plan)
-            rows: Sequence[Any] = await connection.fetch(statement.sql, *statement.parameters)
-        return await asyncio.to_thread(answers.table, rows, found)
+                return await _explain(question, plan)
+            return await question.table(*await _statement(question, plan))
+
+    @asynccontextmanager
+    async def _question(self) -> AsyncIterator[Question]:
+        """Begin a question; its statements end by one deadline, whichever of them runs then."""
+        async with self._pool.transaction(readonly=True) as connection:
+            try:
+                async with asyncio.timeout(self._limits[TIME.setting]):
+                    yield Question(connection, self._limits)
+            except TimeoutError:
+                raise TIME.broken(self._limits, NARROW) from None
 
     async def _range(self, plan: Range) -> pa.Table:
         check_range(plan)
         fetched = []
-        async with self._pool.transaction(readonly=True) as connection:
-            found = await searches.look_up(connection, plan.tenant, plan.where)
-            asked = ranges.series(plan, found, SERIES_MAX + 1)
-            rows = await connection.fetch(asked.sql, *asked.parameters)
-            series = await asyncio.to_thread(answers.table, rows, columns.SERIES)
+        async with self._question() as question:
+            found = await searches.look_up(question, plan.tenant, plan.where)
+            series = await question.table(
+                ranges.series(plan, found, SERIES_MAX + 1), columns.SERIES
+            )
             groups = await asyncio.to_thread(group, plan, series)
             for one in sources(plan, series):
                 asked = ranges.points(plan, one, found)
-                if ranges.in_hours(plan, one) and await self._fresh(connection, plan):
+                if ranges.in_hours(plan, one) and await _fresh(question, plan):
                     asked = ranges.hours(plan, one, found)
-                points = await _points(connection, asked, one.columns)
+                points = await _points(question, asked, one.columns)
                 fetched.append((one, bounded(points)))
         return (await asyncio.to_thread(compute, plan, groups, fetched)).slice(0, plan.limit)
-
-    async def _fresh(self, connection: Connection, plan: Range) -> bool:
-        """Tell whether hours are added up, and no late point has come to them since."""
-        if await connection.fetchval("SELECT to_regclass('number_hours')") is None:
-            return False
-        return bool(await connection.fetchval(ranges.FRESH, plan.start_ns, plan.end_ns))
 
     async def _tabulate(self, plan: Table) -> pa.Table:
         """Compute the stages of a question here, over a bounded number of points."""
@@ -102,14 +114,17 @@ class Reader:
         return await asyncio.to_thread(lambda: tabulate(plan, plain(found).to_pylist()))
 
 
-async def _points(connection: Connection, asked: Statement, wanted: pa.Schema) -> pa.Table:
-    """Fetch points; numbers alone come as bytes, which become columns as they are."""
+async def _fresh(question: Question, plan: Range) -> bool:
+    """Tell whether hours are added up, and no late point has come to them since."""
+    if await question.value("SELECT to_regclass('number_hours')") is None:
+        return False
+    return bool(await question.value(ranges.FRESH, plan.start_ns, plan.end_ns))
+
+
+async def _points(question: Question, asked: Statement, wanted: pa.Schema) -> pa.Table:
     if any(pa.types.is_list(field.type) for field in wanted):
-        rows = await connection.fetch(asked.sql, *asked.parameters)
-        return await asyncio.to_thread(answers.table, rows, wanted)
-    body = BytesIO()
-    await connection.copy_from_query(asked.sql, *asked.parameters, output=body, format="binary")
-    return binary.rows(body.getvalue(), wanted)
+        return await question.table(asked, wanted)
+    return await question.numbers(asked, wanted)
 
 
 _LISTS: Final[Mapping[type, tuple[Callable[[Any], Statement], pa.Schema]]] = {
@@ -129,21 +144,21 @@ def _signal(plan: Any) -> Signal | None:
 
 
 async def _statement(
-    connection: Connection, plan: Question | Positions | Ledger
+    question: Question, plan: Asked | Positions | Ledger
 ) -> tuple[Statement, pa.Schema]:
     """Return the statement that answers a plan, and the columns of its answer."""
     match plan:
         case Records(signal=Signal.METRICS):
             check(plan.signal, plan.where)
-            found = await searches.look_up(connection, plan.tenant, plan.where)
+            found = await searches.look_up(question, plan.tenant, plan.where)
             return compiled.records(plan, found), columns.RECORDS[plan.signal]
         case Keys(signal=Signal.METRICS):
-            found = await searches.look_up(connection, plan.tenant, None, plan.patterns)
+            found = await searches.look_up(question, plan.tenant, None, plan.patterns)
             known = [key for one in plan.patterns for key in found.keys[one]]
             return lists.keys(plan, known), columns.KEYS
         case Series():
             check_series(plan.where)
-            found = await searches.look_up(connection, plan.tenant, plan.where)
+            found = await searches.look_up(question, plan.tenant, plan.where)
             return ranges.series(plan, found, plan.limit), columns.SERIES
         case _ if type(plan) in _LISTS and _signal(plan) in {Signal.METRICS, None}:
             statement, answered = _LISTS[type(plan)]
@@ -152,11 +167,12 @@ async def _statement(
             raise Rejected(f"PostgreSQL has points, and no {_signal(plan) or Signal.TRACES}")
 
 
-async def _explain(connection: Connection, plan: Explain) -> pa.Table:
-    statement, _ = await _statement(connection, plan.of)
-    lines = await connection.fetch(f"EXPLAIN {statement.sql}", *statement.parameters)
+async def _explain(question: Question, plan: Explain) -> pa.Table:
+    statement, _ = await _statement(question, plan.of)
+    explaining = Statement(f"EXPLAIN {statement.sql}", statement.parameters)
+    lines = (await question.table(explaining, _LINES))["line"].to_pylist()
     row = {
-        "sql": "\n".join((statement.sql, "", *(f"-- {line[0]}" for line in lines))),
+        "sql": "\n".join((statement.sql, "", *(f"-- {line}" for line in lines))),
         "parameters": json.dumps(list(statement.parameters), default=str),
         "indexes": [],
     }

@@ -5,7 +5,7 @@ instead, and those that match are what is compared: exact, and bounded.
 """
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,15 +29,21 @@ from pipeline.plan import (
 )
 from storage.compile.series_condition import SCOPE, Found
 from storage.compile.series_lists import TABLES
-from storage.timescale.server import Connection
-from storage.timescale.text import meant, written
+from storage.compile.timescale import Statement
+from storage.timescale.question import Question
+from storage.timescale.text import written
 
 TEXTS_MAX: Final = 200_000
 """Distinct texts that one search looks at."""
 
+Texts: TypeAlias = Any
+"""Texts as a column of Arrow."""
+
+_TEXT: Final = pa.schema([pa.field("text", pa.utf8())])
+
 
 async def look_up(
-    connection: Connection, tenant: str, where: Condition | None, patterns: tuple[str, ...] = ()
+    question: Question, tenant: str, where: Condition | None, patterns: tuple[str, ...] = ()
 ) -> Found:
     """Return what the searches of a condition and these patterns of keys find; raises Rejected."""
     leaves = list(_leaves(where))
@@ -48,12 +54,12 @@ async def look_up(
     keys: dict[str, list[str]] = {}
     if asked:
         sql = "SELECT DISTINCT key FROM attribute_keys WHERE tenant = $1"
-        known = await _texts(connection, sql, written(tenant))
+        known = await _texts(question, sql, written(tenant))
         keys = {one: _matching(known, search.key(one)) for one in asked}
     found: dict[Find, list[str]] = {}
     for leaf in leaves:
         if isinstance(leaf, Find) and leaf not in found:
-            texts = await _candidates(connection, tenant, leaf, keys)
+            texts = await _candidates(question, tenant, leaf, keys)
             found[leaf] = _matching(texts, _pattern(leaf))
     return Found(keys, found)
 
@@ -76,14 +82,14 @@ def _field(leaf: Condition) -> object:
 
 
 async def _candidates(
-    connection: Connection, tenant: str, leaf: Find, keys: dict[str, list[str]]
-) -> list[str]:
+    question: Question, tenant: str, leaf: Find, keys: dict[str, list[str]]
+) -> Texts:
     if isinstance(leaf.field, Column):
         name = leaf.field.name
         table = "scopes" if name in SCOPE else "series"
         column = SCOPE.get(name, name)
         sql = f"SELECT DISTINCT {column} FROM {table} WHERE tenant = $1"  # noqa: S608
-        return await _texts(connection, sql, written(tenant))
+        return await _texts(question, sql, written(tenant))
     field = leaf.field
     wanted = [field.key] if isinstance(field, AttributeField) else keys[field.pattern]
     levels = TABLES if field.level is Level.ANY else (field.level,)
@@ -92,17 +98,18 @@ async def _candidates(
         "WHERE t.tenant = $1 AND a.key = ANY($2::text[])"
         for level in levels
     )
-    return await _texts(connection, sql, written(tenant), [written(key) for key in wanted])
+    return await _texts(question, sql, written(tenant), [written(key) for key in wanted])
 
 
-async def _texts(connection: Connection, sql: str, *values: Any) -> list[str]:
-    rows = await connection.fetch(f"{sql} LIMIT {TEXTS_MAX + 1}", *values)
-    if len(rows) > TEXTS_MAX:
+async def _texts(question: Question, sql: str, *values: Any) -> Texts:
+    asked = Statement(f"{sql} LIMIT {TEXTS_MAX + 1}", values)
+    found = (await question.table(asked, _TEXT))["text"]
+    if len(found) > TEXTS_MAX:
         raise Rejected(
             f"the search would look at more than {TEXTS_MAX} distinct texts: "
             "compare with = instead, or name the key"
         )
-    return [meant(row[0]) for row in rows]
+    return found
 
 
 def _pattern(leaf: Find) -> str:
@@ -115,7 +122,6 @@ def _pattern(leaf: Find) -> str:
             return search.matching(leaf.text)
 
 
-def _matching(texts: list[str], pattern: str) -> list[str]:
-    column: Any = pa.array(texts, pa.utf8())
-    found: list[str] = column.filter(pc.match_substring_regex(column, pattern)).to_pylist()
+def _matching(texts: Texts, pattern: str) -> list[str]:
+    found: list[str] = texts.filter(pc.match_substring_regex(texts, pattern)).to_pylist()
     return found

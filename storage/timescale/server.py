@@ -18,6 +18,9 @@ Connection: TypeAlias = Any
 GREETING_S: Final = 10.0
 """How long a server may take to let us in."""
 
+SPARE_S: Final = 10.0
+"""How much longer than a statement may run its answer may take to arrive."""
+
 _SCHEMA: Final = "aura"
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _OPTIONS: Final = frozenset(
@@ -68,20 +71,26 @@ class Server:
         """Return a connection of its own; raises the driver's errors."""
         return await asyncpg.connect(self.url, **self._login(), timeout=GREETING_S)
 
-    def pool(self, size: int) -> "asyncpg.Pool[Any]":
-        """Return a pool that is not open yet: connections are made when they are needed."""
+    def pool(self, name: str, size: int, answer_s: float) -> "asyncpg.Pool[Any]":
+        """
+        Return a pool that is not open yet: connections are made when they are needed.
+
+        A connection on which no answer comes within `answer_s` is given up. In PostgreSQL's views
+        they are known by the name of the pool.
+        """
         return asyncpg.create_pool(
             self.url,
             min_size=0,
             max_size=size,
+            command_timeout=answer_s,
             max_inactive_connection_lifetime=_IDLE_S,
             timeout=GREETING_S,
-            **self._login(),
+            **self._login(f"aura {name}"),
         )
 
-    def _login(self) -> dict[str, Any]:
+    def _login(self, name: str = "aura") -> dict[str, Any]:
         given = {"user": self.user, "password": self.password}
-        settings = {"application_name": "aura"}
+        settings = {"application_name": name}
         return {"server_settings": settings, **{name: one for name, one in given.items() if one}}
 
 
@@ -90,11 +99,13 @@ class Pool:
     At most `size` connections, each statement in it bound to `seconds`.
 
     Who finds none free within `wait_s` is told so. A connection that broke is replaced by the next
-    who needs one.
+    who needs one; so is one whose server is frozen, or lost to the network: it does not say that
+    time is over, and is given up a while after it should have.
     """
 
-    def __init__(self, server: Server, size: int, seconds: float, wait_s: float) -> None:
+    def __init__(self, server: Server, name: str, size: int, seconds: float, wait_s: float) -> None:
         self._server = server
+        self._name = name
         self._size = size
         self._seconds = seconds
         self._wait_s = wait_s
@@ -103,8 +114,7 @@ class Pool:
         settings = {
             # Names are looked up in our schema, whatever a pooler between us resets.
             "search_path": f"{server.schema}, public",
-            "statement_timeout": bound,
-            "lock_timeout": bound,
+            "statement_timeout": bound,  # what waits for a lock counts as well
             # A transaction of an Aura that froze keeps its log's lock no longer than this.
             "idle_in_transaction_session_timeout": bound,
             "synchronous_commit": "on",
@@ -114,7 +124,7 @@ class Pool:
 
     async def open(self) -> None:
         """Open the pool; connections are made when they are needed."""
-        self._pool = await self._server.pool(self._size)
+        self._pool = await self._server.pool(self._name, self._size, self._seconds + SPARE_S)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

@@ -39,10 +39,11 @@ class Timescale:
         self._config = config
         self._committers: dict[tuple[Signal, int], Committer] = {}
         metrics = config.metrics
-        self._writing = Pool(server, metrics.writers, metrics.write_time_max, _WAIT_S)
-        self._reading = Pool(server, config.readers, config.query_time_max, _WAIT_S)
-        self._tidying = Pool(server, 1, _UPKEEP_S, _UPKEEP_S)
-        self._reader = Reader(self._reading)
+        self._writing = Pool(server, "writing", metrics.writers, metrics.write_time_max, _WAIT_S)
+        self._reading = Pool(server, "reading", config.readers, config.query_time_max, _WAIT_S)
+        self._tidying = Pool(server, "upkeep", 1, _UPKEEP_S, _UPKEEP_S)
+        self._limits = config.limits()
+        self._reader = Reader(self._reading, self._limits)
         self._upkeep: Upkeep | None = None
 
     async def recover(self, signal: Signal, partition: int) -> Recovery:
@@ -69,7 +70,7 @@ class Timescale:
     ) -> AsyncGenerator[pa.RecordBatch, None]:
         """Answer a plan; see `pipeline.ports.QueryBackend`."""
         began_ns = time.monotonic_ns()
-        with asking():
+        with asking(self._limits):
             table = await self._reader.answer(plan)
         if cost is not None:
             cost.engine_ns += time.monotonic_ns() - began_ns
@@ -89,8 +90,8 @@ class Timescale:
             )
         return found
 
-    async def open(self) -> None:
-        """Bring the schema up to date and begin with the upkeep; raises Setup."""
+    async def open(self, *, upkeep: bool = True) -> None:
+        """Bring the schema up to date and begin with the upkeep, if wanted; raises Setup."""
         await self.migrate()
         with opening(self._server):
             connection = await self._server.connect()
@@ -101,8 +102,9 @@ class Timescale:
             for pool in (self._writing, self._reading, self._tidying):
                 await pool.open()
         _warn(can)
-        self._upkeep = Upkeep(self._tidying, self._server, self._config, can)
-        self._upkeep.start()
+        if upkeep:
+            self._upkeep = Upkeep(self._tidying, self._server, self._config, can)
+            self._upkeep.start()
 
     async def migrate(self) -> list[str]:
         """Apply pending migrations and return their names; raises Setup."""
@@ -132,11 +134,17 @@ class Timescale:
 
 
 @asynccontextmanager
-async def open_timescale(server: Server, config: StorageConfig) -> AsyncIterator[Timescale]:
-    """Open the store and bring its schema up to date; raises Setup."""
+async def open_timescale(
+    server: Server, config: StorageConfig, *, upkeep: bool = True
+) -> AsyncIterator[Timescale]:
+    """
+    Open the store and bring its schema up to date; raises Setup.
+
+    Without `upkeep` somebody else has to compress and delete.
+    """
     store = Timescale(server, config)
     try:
-        await store.open()
+        await store.open(upkeep=upkeep)
         yield store
     finally:
         await store.close()

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -10,6 +10,8 @@ import asyncpg
 import pyarrow as pa
 
 from pipeline.errors import AuraError, Overloaded, Rejected, Setup, Unavailable
+from storage.limits import CONDITIONS, TIME, Limit
+from storage.timescale.question import NARROW
 from storage.timescale.server import GREETING_S, Server
 
 # Codes: PostgreSQL's Appendix A; two characters are a class.
@@ -30,7 +32,12 @@ _NOT_NOW: Final = (
     "58",
     "XX",
 )
-_TIMEOUT: Final = ("57014", "25P03")
+_LIMITS: Final = {
+    "57014": TIME,
+    "53200": Limit("it takes more memory than the server has"),
+    "53400": Limit("it needs larger temporary files than the server allows (temp_file_limit)"),
+    "54": CONDITIONS,
+}
 _DRIVER: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _NETWORK: Final = (OSError, asyncio.TimeoutError)
 
@@ -44,7 +51,7 @@ def writing() -> Iterator[None]:
         raise
     except (*_DRIVER, *_NETWORK) as error:
         code = _code(error)
-        text = f"store: {_first_line(error)}"
+        text = f"store: {_brief(error)}"
         if code.startswith(_NEVER):
             raise Rejected(text) from error
         if code.startswith(_NO_ROOM):
@@ -55,23 +62,23 @@ def writing() -> Iterator[None]:
 
 
 @contextmanager
-def asking() -> Iterator[None]:
-    """Translate the driver's errors of a query: a broken limit says which and how to narrow."""
+def asking(most: Mapping[str, float]) -> Iterator[None]:
+    """
+    Translate the driver's errors of a query: a broken limit says which and how to narrow.
+
+    `most` has the settings of `storage` that bound a query, by name.
+    """
     try:
         yield
     except AuraError:
         raise
     except (*_DRIVER, *_NETWORK) as error:
         code = _code(error)
-        limit = {"57014": "it took too long", "53200": "it takes too much memory"}.get(code)
-        if limit is None and code.startswith("54"):
-            limit = "it has too many conditions"
+        limit = _LIMITS.get(code) or _LIMITS.get(code[:2])
         if limit is not None:
-            raise Rejected(
-                f"the question breaks a limit, {limit}: narrow the time range or name a metric"
-            ) from error
+            raise limit.broken(most, NARROW) from error
         if not code or code.startswith(_NOT_NOW):
-            raise Unavailable(f"store: {_first_line(error)}") from error
+            raise Unavailable(f"store: {_brief(error)}") from error
         raise
 
 
@@ -104,6 +111,11 @@ def _why_closed(error: Exception) -> str:
 
 def _code(error: BaseException) -> str:
     return str(getattr(error, "sqlstate", None) or "")
+
+
+def _brief(error: BaseException) -> str:
+    # Nothing comes from a server that is frozen, or that the network has lost.
+    return "no answer from PostgreSQL" if type(error) is TimeoutError else _first_line(error)
 
 
 def _first_line(error: BaseException) -> str:

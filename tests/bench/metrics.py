@@ -151,9 +151,13 @@ async def opened(kind: str, folder: Path):
             look.close()
         return
     server = {"postgres": PostgresServer, "timescale": TimescaleServer}[kind](folder / kind)
+    if isinstance(server, TimescaleServer):
+        server.flags = ()  # it has much to do
     server.start(**({"shared_buffers": "256MB"} if kind == "postgres" else {}))
     try:
-        config = settings(server.url("&schema=bench"), CONFIG, series_max=2_000_000)
+        config = settings(
+            server.url("&schema=bench"), CONFIG, series_max=2_000_000, write_time_max=600.0
+        )
         async with open_timescale(config.metrics.server(), config) as store:
             yield (
                 store,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from random import Random
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from otlp.codec.request import REQUESTS
 from pipeline.errors import Rejected
@@ -21,10 +22,14 @@ from pipeline.plan import (
     Series,
 )
 from pipeline.signal import Signal
+from query.cache.backend import CachedBackend
+from query.cache.config import CacheConfig
+from query.cache.memory import MemoryCache
+from query.cache.meters import CacheMeters
 from storage.compile import series_ranges
 from storage.timescale.upkeep import Upkeep
 from tests.support.metric_history import BEGIN, METRICS, SECOND, request
-from tests.support.stores import NOW, around, ask, group, rig, write
+from tests.support.stores import NOW, around, ask, group, remote, rig, write
 
 ENGINES = ("chdb", "postgres", "timescale")
 
@@ -164,6 +169,50 @@ def test_what_has_no_answer_is_refused_everywhere(stores, changes, reason):
             runner.run(ask(store, over("latency", Measure.QUANTILE, **changes)))
 
 
+@pytest.fixture(scope="module")
+def elsewhere(stores):
+    """PostgreSQL as a query role asks it: over gRPC, and through its cache."""
+    runner, opened = stores
+    asking = remote(opened["postgres"])
+    far = runner.run(asking.__aenter__())
+    meters = CacheMeters(CollectorRegistry())
+    cached = CachedBackend(far, MemoryCache(2**20, 60.0), CacheConfig(worth=0.0), meters)
+    yield runner, {"memory": opened["memory"], "remote": far, "cached": cached}
+    runner.run(asking.__aexit__(None, None, None))
+
+
+def test_ranges_and_series_are_the_same_from_another_process_and_through_a_cache(elsewhere):
+    for name, measure in (
+        ("requests", Measure.RATE),
+        ("latency", Measure.QUANTILE),
+        ("size", Measure.QUANTILE),
+        ("rpc", Measure.AVG),
+    ):
+        for _ in range(2):
+            assert len(same(elsewhere, over(name, measure))) >= 15
+    for _ in range(2):
+        found = answers(elsewhere, Series("a", named("requests"), 10))
+        assert found["memory"]
+        assert all(rows == found["memory"] for rows in found.values())
+    runner, opened = elsewhere
+    for store in opened.values():
+        with pytest.raises(Rejected, match="rate of level"):
+            runner.run(ask(store, over("level", Measure.RATE)))
+
+
+def test_a_late_point_is_in_what_was_asked_before_through_a_cache(stores, elsewhere):
+    runner, opened = stores
+    plan = over("requests", Measure.COUNT, tenant="late", by=())
+    before = 0.0
+    for sequence in (1, 2):
+        posts = [(sequence, "late", request(Random(sequence), "api", "h", 40))]
+        for kind in ("memory", "postgres"):
+            runner.run(write(opened[kind], group(Signal.METRICS, posts, partition=7)))
+        counted = sum(one["value"] for one in same(elsewhere, plan))
+        assert counted > before
+        before = counted
+
+
 async def test_long_ranges_read_hours_that_are_added_up_unless_a_late_point_changed_them(
     monkeypatch,
 ):
@@ -181,7 +230,7 @@ async def test_long_ranges_read_hours_that_are_added_up_unless_a_late_point_chan
             points.add(time_unix_nano=start + at * 600 * SECOND, as_double=at % 7 / 10)
         return group(Signal.METRICS, [(sequence, "a", whole)])
 
-    async with rig("timescale") as one, rig("memory") as memory:
+    async with rig("timescale", fresh=True) as one, rig("memory") as memory:
 
         async def told():
             plan = over("warmth", Measure.AVG, start_ns=begin, step_ns=6 * hour, by=())

@@ -2,11 +2,12 @@
 
 import re
 import time
+import urllib.error
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Final
+from typing import Final, TypeVar
 
 from pipeline.signal import Signal
 from tests.faults.client import FILTERED, Client
@@ -14,10 +15,10 @@ from tests.faults.count import Count, count, ledger, unbalanced
 from tests.faults.fault import CONDITIONS, FULL_STREAM, Fault, Scene
 from tests.faults.transport import Grpc, Http
 from tests.fuzz.watch import outcries
-from tests.support.aura_process import poll
+from tests.support.aura_process import patient, poll
 
 AFTER_S: Final = 60.0
-"""Within which every client is answered with success again, and everything is found."""
+"""Within which every client is answered with success again, and everything is found, when idle."""
 
 CALM: Final = frozenset({"", "rude clients", "clock jumps"})
 """Conditions under which a stop has all it takes to answer what it accepted."""
@@ -25,6 +26,7 @@ CALM: Final = frozenset({"", "rude clients", "clock jumps"})
 GAVE_UP: Final = re.compile("DEADLINE_EXCEEDED|timed out")
 EXPECTED: Final = frozenset({"stream full", "disk full", "store refuses"})
 
+Answer = TypeVar("Answer")
 
 Told = Mapping[str, dict[str, int]]
 """What `/v1/ledger` said at the end of a round, by signal; empty when it could not be asked."""
@@ -145,7 +147,7 @@ def _all_answered(clients: list[Client], when: str) -> None:
         return [client for client in clients if len(client.answered) == before[client.name]]
 
     try:
-        poll(lambda: not silent(), AFTER_S, f"load {when}")
+        poll(lambda: not silent(), patient(AFTER_S), f"load {when}")
     except AssertionError as error:
         said = {client.name: list(client.unanswered.values())[-1:] for client in silent()}
         raise AssertionError(f"{error}: {said}") from None
@@ -157,7 +159,7 @@ def _end(scene: Scene, clients: list[Client]) -> Told:
         client.stop()
     for client in clients:
         if client.ident is not None:
-            client.join(30)
+            client.join(patient(30))
             assert not client.is_alive(), f"{client.name} hangs"
     for client in clients:
         if client.last:
@@ -172,10 +174,10 @@ def _nothing_in_flight(scene: Scene) -> Told:
     told: list[Told] = []
 
     def landed() -> bool:
-        told.append(ledger(scene.supervisor.aura))
-        return not any(one["in_flight"] for one in told[-1].values())
+        told.append(_answer(lambda: ledger(scene.supervisor.aura)) or {})
+        return bool(told[-1]) and not any(one["in_flight"] for one in told[-1].values())
 
-    poll(landed, AFTER_S, "nothing is in flight")
+    poll(landed, patient(AFTER_S), "nothing is in flight")
     return told[-1]
 
 
@@ -195,7 +197,21 @@ def _found(scene: Scene, client: Client) -> None:
     path = f"/v1/{client.signal}"
     question = {"q": f'label="{client.last}"', "start": "now-20d"}
     ask = scene.supervisor.aura.ask
-    poll(lambda: ask(path, **question)[path[4:]], AFTER_S, f"{client.last} is found")
+
+    def there() -> bool:
+        return bool((_answer(lambda: ask(path, **question)) or {}).get(path[4:]))
+
+    poll(there, patient(AFTER_S), f"{client.last} is found")
+
+
+def _answer(ask: Callable[[], Answer]) -> Answer | None:
+    """Return an answer; None while the store is not there, as after a write that failed."""
+    try:
+        return ask()
+    except urllib.error.HTTPError as error:
+        if error.code != 503:
+            raise
+        return None
 
 
 def _log_size(scene: Scene) -> int:

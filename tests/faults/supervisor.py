@@ -8,7 +8,7 @@ from contextlib import suppress
 from random import Random
 from typing import Final
 
-from tests.support.aura_process import Aura
+from tests.support.aura_process import Aura, patient
 
 READY_S: Final = 60.0
 START_AGAIN_S: Final = 0.3
@@ -46,6 +46,7 @@ class Supervisor:
 
     def ready(self, within_s: float = READY_S) -> None:
         """Return once Aura is ready, started as often as it takes; raises AssertionError."""
+        within_s = patient(within_s)
         end = time.monotonic() + within_s
         while time.monotonic() < end:
             if not self.runs:

@@ -71,7 +71,7 @@ def test_an_insert_that_has_no_room_fails_and_leaves_nothing():
 @pytest.mark.slow
 def test_an_insert_that_was_not_written_is_undone(monkeypatch):
     """As when the disk fills after the room was seen."""
-    monkeypatch.setattr(embedded, "see_room", lambda size: None)
+    monkeypatch.setattr(embedded, "see_room", lambda *_: None)
     client = Target(path=engine()).connect()
     client.command("CREATE TABLE unwritten (a UInt64) ENGINE = MergeTree ORDER BY a")
     rows = pa.table({"a": pa.array(range(1000), pa.uint64())})

@@ -19,6 +19,7 @@ from pipeline.config import RouterConfig
 from pipeline.errors import Overloaded
 from pipeline.meters import RouterMeters
 from pipeline.prepare import Preparation
+from pipeline.room import Room
 from pipeline.signal import Signal
 from pipeline.window import TimeWindow
 from pipeline.worker import Limits, Worker
@@ -93,7 +94,8 @@ async def test_a_store_that_cannot_keep_up_pushes_back_and_all_arrives_when_it_r
     meters = RouterMeters(CollectorRegistry())
     prepare = Preparation(TRACES, 0, lambda: Decoder(TRACES, TimeWindow()), ())
     router = RouterConfig(group_bytes_max=GROUP_BYTES, idle_wait_s=0.01, retry_wait_max_s=0.05)
-    worker = Worker(bus, store, prepare, Limits(router, 0), meters, tail=MemoryTail(BusConfig()))
+    limits = Limits(router, 0, Room(router.groups_bytes_max, 1))
+    worker = Worker(bus, store, prepare, limits, meters, tail=MemoryTail(BusConfig()))
     settings = {
         "request_bytes_max": 2 * BODY,
         "in_flight_bytes_max": IN_FLIGHT_BYTES,

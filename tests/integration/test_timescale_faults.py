@@ -28,9 +28,11 @@ from tests.support.postgres.rig import points_rig, settings
 from tests.support.postgres.server import PostgresServer
 from tests.support.postgres.writer import PER_GROUP, numbered
 from tests.support.processes import close
-from tests.support.stores import CONFIG, holds, messages
+from tests.support.stores import CONFIG, ask, everything, holds, messages
 
-KILLS = 8
+ROUNDS = int(os.environ.get("ROUNDS") or 0)
+"""Of `make faults-points`; a few otherwise."""
+ENDS = ("aura", "postgresql", "both")
 
 
 async def stored(store, groups):
@@ -39,15 +41,21 @@ async def stored(store, groups):
     await holds(store, Signal.METRICS, posts)
 
 
-async def test_a_writer_that_is_killed_at_any_moment_loses_and_doubles_nothing():
-    seed = random.randrange(2**32)
+def chance():
+    """Return chance by the seed that is asked for, or any, and say which."""
+    seed = os.environ.get("SEED") or str(random.randrange(10**6))
     print(f"seed {seed}")
-    chance = random.Random(seed)
-    async with points_rig("postgres", CONFIG) as one:
+    return random.Random(seed)
+
+
+@pytest.mark.parametrize(("kind", "kills"), [("postgres", 6), ("timescale", 3)])
+async def test_a_writer_that_is_killed_at_any_moment_loses_and_doubles_nothing(kind, kills):
+    moments = chance()
+    async with points_rig(kind, CONFIG, fresh=True) as one:
         writer = started(one.config.metrics.url)
         try:
-            for _ in range(KILLS):
-                said = await asyncio.to_thread(killed, writer, chance.random() * 0.1)
+            for _ in range(ROUNDS or kills):
+                said = await asyncio.to_thread(killed, writer, moments.random() * 0.1)
 
                 last = (await one.store.recover(Signal.METRICS, 0)).last
                 groups = last.last // PER_GROUP
@@ -181,8 +189,47 @@ async def test_a_lock_that_is_not_given_back_is_not_waited_for_longer_than_allow
         await stored(one.store, 1)
 
 
+async def test_a_statement_that_takes_too_long_is_undone_and_said_and_goes_in_later():
+    async with points_rig("postgres", CONFIG, fresh=True, write_time_max=0.3) as one:
+        recovery = await one.store.recover(Signal.METRICS, 0)
+        await one.sql("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql "
+                      "AS 'BEGIN PERFORM pg_sleep(60); RETURN NULL; END'")  # fmt: skip
+        await one.sql("CREATE TRIGGER slow AFTER INSERT ON commits EXECUTE FUNCTION slow()")
+        with pytest.raises(Unavailable, match="canceling statement due to statement timeout"):
+            await one.store.commit(numbered(1), recovery)
+        await one.sql("DROP TRIGGER slow ON commits")
+
+        assert (await one.store.recover(Signal.METRICS, 0)).last is None
+        await one.store.commit(numbered(1), recovery)
+        await stored(one.store, 1)
+
+
+async def test_a_postgresql_that_is_frozen_is_given_up_and_found_again(own, monkeypatch):
+    monkeypatch.setattr("storage.timescale.server.SPARE_S", 0.1)
+    monkeypatch.setattr("storage.timescale.store._WAIT_S", 0.5)
+    config = settings(own.url(), CONFIG, write_time_max=1.0)
+    async with open_timescale(config.metrics.server(), config, upkeep=False) as store:
+        recovery = await store.recover(Signal.METRICS, 0)
+        await store.commit(numbered(1), recovery)
+        own.freeze()
+        try:
+            async with asyncio.timeout(20):
+                with pytest.raises(Unavailable, match="no answer from PostgreSQL"):
+                    await store.commit(numbered(2), recovery)
+                with pytest.raises(Overloaded, match="no connection to PostgreSQL"):
+                    await ask(store, everything(Signal.METRICS, "a"))
+        finally:
+            own.thaw()
+
+        last = (await store.recover(Signal.METRICS, 0)).last
+        assert last == numbered(last.last // PER_GROUP).commit
+        await store.commit(numbered(2), Recovery(last))
+        await stored(store, 2)
+
+
 @pytest.mark.slow
 def test_aura_and_its_postgresql_are_killed_and_every_point_is_there_once(tmp_path, own):
+    moments = chance()
     with Aura(tmp_path, AURA_STORAGE_METRICS_URL=own.url()) as aura:
         load = [
             Sender(one, str(one), aura.ports["ingestor.http"], "http", pause_s=0.05)
@@ -195,13 +242,20 @@ def test_aura_and_its_postgresql_are_killed_and_every_point_is_there_once(tmp_pa
             wanted = sum(len(one.answered) for one in load) + number
             poll(lambda: sum(len(one.answered) for one in load) >= wanted, 30, f"{wanted} answers")
 
-        more(30)
-        aura.kill()
-        aura.start()
-        more(30)
-        own.kill()
-        more(20)  # answered all the same: they lie on the bus
-        own.start()
+        for at in range(max(2, ROUNDS)):
+            more(20)
+            ends = ENDS[at] if at < 2 else moments.choice(ENDS)
+            time.sleep(moments.random() * 0.5)
+            if ends != "postgresql":
+                aura.kill()
+            if ends != "aura":
+                own.kill()
+            if ends == "postgresql":
+                more(20)  # answered all the same: they lie on the bus
+            if ends != "aura":
+                own.start()
+            if ends != "postgresql":
+                aura.start()
         more(20)
         for one in load:
             one.finish()

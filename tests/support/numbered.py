@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import grpc
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -39,6 +39,11 @@ COUNTED = {
 
 def stored(aura: Aura, prefix: str = "") -> Counter[str]:
     """Return how often each label of this prefix is stored, over all tables; Aura is down."""
+    return counted(aura.sql(*asking(prefix)))
+
+
+def asking(prefix: str = "") -> list[str]:
+    """Return what to ask each table about labels of this prefix; `counted` takes the answers."""
     having = f"GROUP BY 1 HAVING startsWith(label, '{prefix}')"
     statements = []
     for signal, tables in COUNTED.items():
@@ -53,8 +58,13 @@ def stored(aura: Aura, prefix: str = "") -> Counter[str]:
                 statements.append(
                     f"SELECT attributes.value[1] AS label, count() FROM {table} {having}"
                 )
+    return statements
+
+
+def counted(answers: Iterable[list[list[object]]]) -> Counter[str]:
+    """Add up the labels of all tables."""
     counts: Counter[str] = Counter()
-    for rows in aura.sql(*statements):
+    for rows in answers:
         for label, number in rows:
             counts[str(label)] += int(str(number))
     return counts

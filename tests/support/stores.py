@@ -222,12 +222,12 @@ async def remote(
 
 
 @asynccontextmanager
-async def rig(kind: str, **config: Any) -> AsyncIterator[Any]:
+async def rig(kind: str, *, fresh: bool = False, **config: Any) -> AsyncIterator[Any]:
     if kind == "memory":
         yield Rig(MemoryStore())
         return
     if kind in POINTS:
-        async with points_rig(kind, replace_readers(2, **config)) as points:
+        async with points_rig(kind, replace_readers(2, **config), fresh=fresh) as points:
             yield points
         return
     if kind == "remote":

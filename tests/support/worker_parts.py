@@ -22,6 +22,7 @@ from pipeline.errors import Rejected
 from pipeline.meters import RouterMeters
 from pipeline.ports import DEFAULT_TENANT, Message
 from pipeline.prepare import Preparation
+from pipeline.room import Room
 from pipeline.signal import Signal
 from pipeline.worker import Limits, Worker
 from tests.support.sample_rows import log
@@ -93,7 +94,8 @@ def preparation(
 
 
 def limits(replay_window: int = 1000, **settings: Any) -> Limits:
-    return Limits(RouterConfig(**settings), replay_window)
+    config = RouterConfig(**settings)
+    return Limits(config, replay_window, Room(config.groups_bytes_max, 1))
 
 
 def memory_bus(**settings: Any) -> MemoryBus:

@@ -76,10 +76,23 @@ class PointsRig:
     async def broken(self, when: str, at: int = 0) -> AsyncIterator[tuple[Timescale, "Cut"]]:
         """Open the same schema with a connection that is lost at a statement, counted from 1."""
         cut = Cut(when)
-        async with open_timescale(self.config.metrics.server(), self.config) as store:
+        async with open_timescale(self.config.metrics.server(), self.config, upkeep=False) as store:
             store._writing = CutPool(store._writing, cut)  # type: ignore[assignment]
             cut.at = at
             yield store, cut
+
+
+WAITING = """SELECT count(*) FROM pg_stat_activity
+WHERE application_name = 'aura reading' AND wait_event_type = 'Lock'"""
+"""How many questions wait for somebody else's lock."""
+
+
+@asynccontextmanager
+async def kept_from(rig: PointsRig, table: str) -> AsyncIterator[None]:
+    """Keep a table from whoever asks: the statements wait."""
+    async with rig.connection() as holding:
+        await holding.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        yield
 
 
 @dataclass
@@ -151,27 +164,52 @@ class CutConnection:
         return run
 
 
+def _rig(kind: str, schema: str, config: StorageConfig, **metrics: Any) -> PointsRig:
+    whole = settings(server(kind).url(f"&schema={schema}"), config, **metrics)
+    return PointsRig(Timescale(whole.metrics.server(), whole), whole, schema)
+
+
 @asynccontextmanager
-async def empty_rig(
-    kind: str, config: StorageConfig | None = None, **metrics: Any
-) -> AsyncIterator[PointsRig]:
+async def empty_rig(kind: str) -> AsyncIterator[PointsRig]:
     """A store that is not open, and whose schema is not there."""
-    schema = f"test_{next(_schemas)}"
-    url = server(kind).url(f"&schema={schema}")
-    whole = settings(url, config or StorageConfig(), **metrics)
-    opened = PointsRig(Timescale(whole.metrics.server(), whole), whole, schema)
+    made = _rig(kind, f"test_{next(_schemas)}", StorageConfig())
     try:
-        yield opened
+        yield made
     finally:
-        await opened.sql(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+        await made.sql(f"DROP SCHEMA IF EXISTS {made.schema} CASCADE")
+
+
+_free: dict[str, list[str]] = {kind: [] for kind in KINDS}
+"""Schemas that were used and emptied again: to migrate one takes longer than most tests."""
 
 
 @asynccontextmanager
-async def points_rig(kind: str, config: StorageConfig, **metrics: Any) -> AsyncIterator[PointsRig]:
-    async with empty_rig(kind, config, **metrics) as opened:
-        whole = opened.config
-        async with open_timescale(whole.metrics.server(), whole) as store:
-            opened.store = store
-            async with opened.connection() as connection:
-                opened.can = await abilities(connection)
-            yield opened
+async def points_rig(
+    kind: str, config: StorageConfig, *, fresh: bool = False, **metrics: Any
+) -> AsyncIterator[PointsRig]:
+    """A store in an empty schema: a `fresh` one is for who leaves more behind than rows."""
+    reused = _free[kind].pop() if _free[kind] and not fresh else None
+    made = _rig(kind, reused or f"test_{next(_schemas)}", config, **metrics)
+    used = made.config
+    try:
+        async with open_timescale(used.metrics.server(), used, upkeep=False) as store:
+            made.store = store
+            async with made.connection() as connection:
+                made.can = await abilities(connection)
+            yield made
+        await made.sql(_EMPTY.format(schema=made.schema))
+    except BaseException:
+        fresh = True
+        raise
+    finally:
+        if fresh:
+            await made.sql(f"DROP SCHEMA IF EXISTS {made.schema} CASCADE")
+        else:
+            _free[kind].append(made.schema)
+
+
+_EMPTY = """DO $$ DECLARE one text; filled bool; BEGIN
+FOR one IN SELECT tablename FROM pg_tables WHERE schemaname = '{schema}' LOOP
+    EXECUTE format('SELECT EXISTS (SELECT FROM %I)', one) INTO filled;
+    IF filled AND one <> 'migrations' THEN EXECUTE format('DELETE FROM %I', one); END IF;
+END LOOP; END $$"""

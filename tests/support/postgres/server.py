@@ -93,6 +93,22 @@ class PostgresServer(Server):
         self._process.wait()
         self._process = None
 
+    def freeze(self) -> None:
+        """Stop it and its children, as a machine does that is lost to the network."""
+        for one in (self.pid, *self._children()):
+            os.kill(one, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        for one in (*self._children(), self.pid):
+            os.kill(one, signal.SIGCONT)
+
+    def _children(self) -> list[int]:
+        return [
+            int(one)
+            for one in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        ]
+
     def _listens(self) -> bool:
         asked = [program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         return subprocess.run(asked, check=False).returncode == 0
@@ -104,6 +120,9 @@ class PostgresServer(Server):
 class TimescaleServer(Server):
     """PostgreSQL with TimescaleDB as WebAssembly: one session, no background workers."""
 
+    flags: tuple[str, ...] = ("--liftoff-only",)
+    """Node's: what lives for a minute is not worth an optimising compiler's seconds."""
+
     def start(self) -> None:
         script = built("timescaledb") / "server.mjs"
         node = shutil.which("node")
@@ -112,7 +131,7 @@ class TimescaleServer(Server):
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [node, str(script)],
+                [node, *self.flags, str(script)],
                 env={**os.environ, "PORT": str(self.port)},
                 stdout=log,
                 stderr=log,

@@ -5,6 +5,7 @@ import pytest
 from pipeline.config import RouterConfig
 from pipeline.gather import TAKE_BYTES_MAX, Gatherer
 from pipeline.ports import Delivery, Message
+from pipeline.room import Room
 
 
 class Script:
@@ -37,9 +38,9 @@ def of(records, size=0):
     return Message("default", bytes(size), records, 0, 0)
 
 
-def gatherer(script, **settings):
+def gatherer(script, share=None, **settings):
     config = RouterConfig(group_records_max=100, group_bytes_max=1000).model_copy(update=settings)
-    return Gatherer(script, config, lambda: script.now)
+    return Gatherer(script, config, share or Room(10**9, 1).share(), lambda: script.now)
 
 
 async def groups(script, number, **settings):
@@ -130,6 +131,29 @@ async def test_a_group_that_somebody_waits_to_see_gathers_for_half_a_second():
     script = Script(*((number / 10, of(60)) for number in range(30)))
     config = RouterConfig(group_records_max=1000)
 
-    watched = Gatherer(script, config, lambda: script.now, lambda: script.now < 1.0)
+    share = Room(10**9, 1).share()
+
+    watched = Gatherer(script, config, share, lambda: script.now, lambda: script.now < 1.0)
 
     assert [len(await watched.group()) for _ in range(2)] == [6, 11]
+
+
+async def test_a_group_ends_where_the_room_ends():
+    script = Script(*[(0, of(1, 40))] * 6)
+    room = Room(200, 1)
+    share = room.share()
+
+    gathering = gatherer(script, share)
+
+    assert [one.sequence for one in await gathering.group()] == [1, 2, 3, 4, 5]
+    assert (share.held, share.free()) == (200, 0)
+    share.give(200)
+    assert [one.sequence for one in await gathering.group()] == [6]
+
+
+async def test_a_message_larger_than_all_room_is_a_group_of_its_own():
+    script = Script((0, of(1, 900)), (0, of(1)))
+    share = Room(100, 1).share()
+
+    assert [one.sequence for one in await gatherer(script, share).group()] == [1]
+    assert share.held == 900

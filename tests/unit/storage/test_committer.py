@@ -3,6 +3,7 @@
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from clickhouse_connect.driver.summary import QuerySummary
 
 from pipeline.ports import Recovery
@@ -64,6 +65,36 @@ def test_lists_come_before_records_and_the_commit_record_last():
         assert tables[-5:] == [*points, "commits"]
         lists = {"series", "services", "resources", "scopes", "attribute_keys"}
         assert set(tables[:-5]) == (lists if expected == "lists too" else set())
+
+
+class Refusing(Client):
+    """Fails the first insert into one table."""
+
+    def __init__(self, table):
+        super().__init__()
+        self._table = table
+
+    def insert_arrow(self, table, rows, settings):
+        if table == self._table:
+            self._table = ""
+            raise OSError("no room")
+        return super().insert_arrow(table, rows, settings)
+
+
+@pytest.mark.parametrize("table", ["series", "services", "attribute_keys"])
+def test_what_series_refer_to_is_written_again_after_a_commit_that_failed(table):
+    committer = Committer(RetentionConfig().keep_s)
+    client: Any = Refusing(table)
+    posts = group(Signal.METRICS, messages(Signal.METRICS, range(1, 5), ("a",)))
+    with pytest.raises(OSError, match="no room"):
+        committer.commit(client, posts, Recovery())
+    assert "commits" not in dict(client.inserts)
+
+    committer.commit(client, posts, Recovery())
+
+    assert {"series", "services", "resources", "scopes", "attribute_keys"} <= dict(
+        client.inserts
+    ).keys()
 
 
 def test_the_first_rule_that_matches_says_how_long_a_record_is_kept():

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import resource
 from importlib import resources
 
 import pytest
@@ -111,6 +112,20 @@ async def test_what_cannot_be_opened_names_the_setting(tmp_path):
     with pytest.raises(Setup, match=r"^storage\.url: cannot open .*file: [^\n]*$"):
         async with open_store(config, tmp_path):
             pass
+
+
+async def test_a_schema_is_not_begun_without_room(empty):
+    """For chdb would not tell, and a table whose definition was cut is lost."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with pytest.raises(Setup, match=r"^storage\.url: cannot open .*File too large$"):
+            await once(empty)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert await schema(empty) == []
+    assert await once(empty) == NAMES
 
 
 async def test_nothing_is_made_by_asking_what_is_pending(tmp_path):

@@ -154,11 +154,12 @@ def test_attributes_come_back_from_the_bytes_that_tell_them_apart(lists, after):
 PROGRAM = """
 import numpy as np
 from storage.codes import KEY
-from storage.series import _hashes
+from storage.series import _learned
 RESOURCE, SCOPE = '{"attributes":[["b",1,"2"],["a",1,"1"]]}', '{"attributes":[]}'
 METRIC = (RESOURCE, SCOPE, "n", "u", "d", "[]", 5, 0, False)
 KIND, LENGTH = np.array([(3, 1)], KEY).tobytes(), np.array([1], "<i4").tobytes()
-print(_hashes(METRIC, b"k", KIND, b"7", LENGTH))
+found = _learned(bytes(8) + b"7" + LENGTH, METRIC, b"k", KIND)
+print(tuple(np.frombuffer(found, ">u8").tolist()))
 """
 
 
