@@ -70,10 +70,10 @@ class ClickHouse:
         self._connections: list[Connection] = []
         self._control = self._connect("control")
         self._mending: asyncio.Task[None] | None = None
-        self._lookups = self._pool("lookup", config.lookup_readers, priority=1)
+        self._lookups = self._pool("lookup", config.lookup_readers, priority=1, nice=1)
         # What scans have read waits, block by block, while a look-up runs.
         threads = config.query_threads_max or (0 if target.server else os.cpu_count() or 1)
-        self._scans = self._pool("scan", config.readers, priority=2, threads=threads)
+        self._scans = self._pool("scan", config.readers, priority=2, nice=5, threads=threads)
 
     async def recover(self, signal: Signal, partition: int) -> Recovery:
         """Look up the newest commit record and what lies above it."""
@@ -211,8 +211,8 @@ class ClickHouse:
             self._writers[signal, partition] = found
         return found
 
-    def _pool(self, name: str, size: int, *, priority: int, threads: int = 0) -> Pool:
-        """Return connections for questions, each within the limits of one."""
+    def _pool(self, name: str, size: int, *, priority: int, nice: int, threads: int = 0) -> Pool:
+        """Return connections for questions, each within the limits of one; `nice` is chdb's."""
         config = self._config
         asks = {
             **READING,
@@ -226,6 +226,9 @@ class ClickHouse:
         if not self._target.server:
             # A thread for each file pays where files are far away, as a server's may be.
             asks["load_marks_asynchronously"] = "0"
+            # Without CAP_SYS_NICE the engine leaves its threads as they are. Never 0, which is
+            # none: it would keep what a scan left on a thread (seen on one).
+            asks["os_thread_priority"] = str(nice)
         answer_s = config.query_time_max + _SPARE_S
         connections = [self._connect(f"{name}-{at}", asks, answer_s) for at in range(size)]
         tenant_max = max(1, min(config.tenant_readers, size - 1))
