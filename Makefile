@@ -8,13 +8,13 @@ PROTO := $(shell find proto -name *.proto)
 CLIENTS := tests/clients
 PEERS := build/peers
 
-.PHONY: run test peers jaeger check lint types arch wheel bench bench-codec bench-memory bench-metrics bench-query faults faults-points fuzz fuzz-api fuzz-native golden sim proto pin clean
+.PHONY: run test peers jaeger check lint types arch wheel bench bench-codec bench-memory bench-metrics bench-query faults faults-points fuzz fuzz-api fuzz-native golden laws sim proto pin clean
 
 run: $(READY) ## everything in one process: embedded NATS and chdb
 	$(BIN)/aura up
 
 test: $(READY) ## every test that has what it needs on this machine
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 peers: $(addprefix $(PEERS)/,go collector javascript java rust jaeger-idl browser timescaledb) ## what the tests send with, and a TimescaleDB
 
@@ -66,6 +66,9 @@ faults-points: $(READY) ## the same to points in PostgreSQL: ROUNDS= (100) of ea
 
 fuzz-native: $(READY) ## the native codec on mutated requests, under sanitizers: MINUTES= (1)
 	sh tests/native/run.sh $(or $(MINUTES),1)
+
+laws: $(READY) ## more examples of the laws than `make test` has time for: TIMES= (10)
+	LAWS=$(or $(TIMES),10) $(BIN)/pytest -n 2 tests/unit tests/contract/test_processor.py
 
 sim: $(READY) ## thousands of schedules of the committer: ROUNDS=, SEED=
 	ROUNDS=$${ROUNDS:-20000} $(BIN)/pytest -n 2 tests/sim

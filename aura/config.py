@@ -1,12 +1,13 @@
 """All settings of Aura, each package's under its name; `config.yaml` is the reference."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from aura.auth import AuthConfig
 from aura.conditions import condition
+from aura.log import LogConfig
 from otlp.config import IngestorConfig
 from pipeline import processors
 from pipeline.address import host_and_port
@@ -19,19 +20,6 @@ from query.config import Config as QueryConfig
 from storage.config import StorageConfig
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-
-
-class LogConfig(BaseModel):
-    """`log`: what Aura says about itself, on stderr."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="The least severity that is worth a line"
-    )
-    format: Literal["auto", "json", "text"] = Field(
-        "auto", description="auto: text on a terminal, else JSON"
-    )
 
 
 class Config(BaseModel):

@@ -5,11 +5,23 @@ import logging
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TextIO, cast
+from typing import Literal, TextIO, cast
 
 import structlog
+from pydantic import BaseModel, ConfigDict, Field
 
-from aura.config import LogConfig
+
+class LogConfig(BaseModel):
+    """`log`: what Aura says about itself, on stderr."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least severity that is worth a line"
+    )
+    format: Literal["auto", "json", "text"] = Field(
+        "auto", description="auto: text on a terminal, else JSON"
+    )
 
 
 class Unfailing(io.TextIOBase):

@@ -143,12 +143,14 @@ class Spans:
     All spans of these traces, at most `limit`, trace by trace, the oldest of each first.
 
     Columns: those of `Records` that are named, in the order that they have there; all, if none is.
+    With `archived`, they are the spans that `Archive` has copied, and no others.
     """
 
     tenant: str
     trace_ids: tuple[bytes, ...]
     limit: int
     columns: tuple[str, ...] = ()
+    archived: bool = False
 
 
 CUT: Final = b"aura.cut"
@@ -241,4 +243,24 @@ class Ledger:
     until: tuple[Reached, ...] = ()
 
 
-Plan: TypeAlias = Question | Explain | Positions | Ledger
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """
+    Copies a trace into the archive: the one plan that writes, and doing it again changes nothing.
+
+    There its spans stay until `keep_for_s` after their own time, whatever their retention; what
+    came since it was copied is added. Rejected is a trace of more than `limit` spans, and one for
+    which `spans_max` of a tenant leave no room.
+
+    Columns: spans u64, in one row: how many of the trace the archive then has. Without any, there
+    is no such trace.
+    """
+
+    tenant: str
+    trace_id: bytes
+    keep_for_s: int
+    limit: int
+    spans_max: int
+
+
+Plan: TypeAlias = Question | Explain | Positions | Ledger | Archive

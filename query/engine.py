@@ -11,6 +11,7 @@ import pyarrow as pa
 from pipeline.errors import Overloaded, Rejected
 from pipeline.plan import (
     CUT,
+    Archive,
     Dependencies,
     Explain,
     Heads,
@@ -97,7 +98,7 @@ class Engine:
         self._check(plan)
         return await self._bounded(Explain(plan), cost)
 
-    async def look(self, plan: Positions | Ledger) -> pa.Table:
+    async def look(self, plan: Positions | Ledger | Archive) -> pa.Table:
         """Return the answer of a plan that is short by itself; raises what `run` does."""
         return await self._bounded(plan, Cost())
 

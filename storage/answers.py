@@ -94,6 +94,10 @@ _POSITION: Final[list[pa.Field[Any]]] = [
 POSITIONS: Final = pa.schema(_POSITION)
 """One row a log, as `pipeline.plan.Positions` says."""
 
+_ARCHIVED: Final[list[pa.Field[Any]]] = [pa.field("spans", pa.uint64())]
+ARCHIVED: Final = pa.schema(_ARCHIVED)
+"""One row, as `pipeline.plan.Archive` says."""
+
 COUNTED: Final = tuple(one.name for one in fields(Counts) if one.name != "reasons")
 """What the ledger counts of a tenant."""
 

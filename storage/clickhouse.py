@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from pipeline.errors import Setup
 from pipeline.plan import (
     CUT,
+    Archive,
     Dependencies,
     Explain,
     Plan,
@@ -21,13 +23,23 @@ from pipeline.plan import (
     Question,
     Range,
     Records,
+    Spans,
     Table,
     Traces,
 )
 from pipeline.ports import Commit, Cost, Group, Recovery
 from pipeline.signal import Signal
-from storage import committer, explain, migrate, newest
-from storage.answers import EXPLAINED, LISTED, MATCHES, RECORDS, SERIES, SUMMARIES, SUMMARY
+from storage import archive, committer, explain, migrate, newest
+from storage.answers import (
+    ARCHIVED,
+    EXPLAINED,
+    LISTED,
+    MATCHES,
+    RECORDS,
+    SERIES,
+    SUMMARIES,
+    SUMMARY,
+)
 from storage.committer import Committer
 from storage.compile import clickhouse as compiled
 from storage.compile import ranges
@@ -39,7 +51,7 @@ from storage.config import StorageConfig
 from storage.connection import READING, Connection
 from storage.embedded import see_room
 from storage.examination import Ask, Examination, matches
-from storage.fence import Fence
+from storage.fence import Fence, insert
 from storage.kinds import kinds
 from storage.mending import mending
 from storage.newest import Tally
@@ -47,6 +59,7 @@ from storage.ranges.compute import compute
 from storage.ranges.groups import SERIES_MAX, group
 from storage.ranges.source import bounded, check_range, sources
 from storage.reading import Pool
+from storage.tables import ARCHIVE
 from storage.target import Target
 from storage.verdicts import lacks_database, opening, writing
 
@@ -70,6 +83,7 @@ class ClickHouse:
         self._connections: list[Connection] = []
         self._control = self._connect("control")
         self._mending: asyncio.Task[None] | None = None
+        self._archiving = self._connect("archive")
         self._lookups = self._pool("lookup", config.lookup_readers, priority=1, nice=1)
         # What scans have read waits, block by block, while a look-up runs.
         threads = config.query_threads_max or (0 if target.server else os.cpu_count() or 1)
@@ -123,6 +137,8 @@ class ClickHouse:
                 return found.rename_columns(list(kinds(plan)))
             case Positions():
                 return await self._lookups.ask(*statement(plan), "", cost)
+            case Archive():
+                return await self._archive(plan, cost)
             case Dependencies():
                 pool = self._scans
             case _:
@@ -186,6 +202,22 @@ class ClickHouse:
             rows = await self._scans.ask(points, one.columns, plan.tenant, cost)
             found.append((one, bounded(rows)))
         return (await asyncio.to_thread(compute, plan, groups, found)).slice(0, plan.limit)
+
+    async def _archive(self, plan: Archive, cost: Cost) -> pa.Table:
+        async def ask(asked: Statement, columns: pa.Schema) -> pa.Table:
+            return await self._lookups.ask(asked, columns, plan.tenant, cost)
+
+        wanted = Spans(plan.tenant, (plan.trace_id,), plan.limit + 1)
+        spans = await ask(*statement(wanted))
+        kept = await ask(*statement(replace(wanted, columns=archive.PLACES, archived=True)))
+        fresh = archive.absent(spans, kept)
+        if fresh.num_rows:
+            (every,) = _columns(await ask(compiled.archived(plan.tenant), ARCHIVED))
+            copied = archive.copied(plan, fresh, every[0])
+            async with self._writing:
+                with writing():
+                    await self._archiving.run(lambda client: insert(client, ARCHIVE, copied))
+        return archive.answer(kept.num_rows + fresh.num_rows)
 
     async def _explain(self, plan: Question, cost: Cost) -> pa.Table:
         rows = []

@@ -3,7 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import groupby
 from typing import Any
 
@@ -14,6 +14,7 @@ from pipeline import schema
 from pipeline.plan import (
     CUT,
     And,
+    Archive,
     AttributeField,
     Changes,
     Column,
@@ -48,7 +49,7 @@ from pipeline.plan import (
 )
 from pipeline.ports import Commit, Cost, Counts, Group, Recovery
 from pipeline.signal import Signal
-from storage import answers, survey
+from storage import answers, archive, survey
 from storage.answers import COUNTED, LEDGER, POSITIONS, RECORDS, SUMMARY
 from storage.evaluate import Row, matches
 from storage.fields import PARTS, check, check_heads, check_level, check_whole
@@ -71,6 +72,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._rows: defaultdict[tuple[Signal, str], list[pa.Table]] = defaultdict(list)
         self._groups: defaultdict[tuple[Signal, int], list[Group]] = defaultdict(list)
+        self._archived: defaultdict[str, pa.Table] = defaultdict(RECORDS[Signal.TRACES].empty_table)
 
     async def recover(self, signal: Signal, partition: int) -> Recovery:
         """Return the newest commit record; nothing can lie above it."""
@@ -110,7 +112,7 @@ class MemoryStore:
             yield pa.RecordBatch.from_pylist([row], schema=answers.EXPLAINED)
             return
         began_ns = time.monotonic_ns()
-        table = self._answer(plan)
+        table = self._archive(plan) if isinstance(plan, Archive) else self._answer(plan)
         if cost is not None:
             cost.engine_ns += time.monotonic_ns() - began_ns
         if not isinstance(plan, Positions | Ledger):
@@ -270,8 +272,20 @@ class MemoryStore:
         chosen = [at for at in order if after is None or places[at] < after]
         return found.take(pa.array(chosen, pa.int64()))
 
+    def _archive(self, plan: Archive) -> pa.Table:
+        wanted = Spans(plan.tenant, (plan.trace_id,), plan.limit)
+        kept = self._spans(replace(wanted, archived=True))
+        fresh = archive.absent(self._spans(wanted), kept)
+        if fresh.num_rows:
+            archived = self._archived[plan.tenant]
+            copied = archive.copied(plan, fresh, len(archived)).select(archived.column_names)
+            self._archived[plan.tenant] = pa.concat_tables([archived, copied])
+        return archive.answer(len(kept) + len(fresh))
+
     def _spans(self, plan: Spans) -> pa.Table:
         spans = self._all(Signal.TRACES, plan.tenant)
+        if plan.archived:
+            spans = self._archived[plan.tenant]
         wanted = pa.array(plan.trace_ids, schema.TRACE_ID)
         found = spans.filter(pc.is_in(spans["trace_id"], wanted))
         order = pc.sort_indices(

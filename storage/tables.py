@@ -43,6 +43,9 @@ RECORD_TABLES: Final[Mapping[Signal, Sequence[str]]] = {
 }
 """The tables that hold records, each row with its position: what recovery looks up."""
 
+ARCHIVE: Final = "archived_spans"
+"""The table of what was copied from `spans`; its rows are told apart by their positions alone."""
+
 _POINT_SHARED: Final = (
     "sequence",
     "time",

@@ -1,10 +1,15 @@
 """What holds for every test."""
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.aura_process import Aura
+
+TESTS = Path(__file__).parent
 CI = os.environ.get("CI") == "true"
 
 # A slow machine is no fault of an example; and CI gives the same verdict on the same commit.
@@ -12,6 +17,20 @@ settings.register_profile(
     "aura", deadline=None, derandomize=CI, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("aura")
+
+# Campaigns start Aura as a shell does, and so do the tests of a start.
+Aura.forked = sys.platform == "linux"
+
+
+LONG = ("integration", "faults", "fuzz", "contract")
+"""The folders whose files take longest, the longest first."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Begin with what takes long: two workers that share files then end at about the same time."""
+    rank = {name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.path.relative_to(TESTS).parts[0], len(rank)))
 
 
 @pytest.hookimpl(wrapper=True)

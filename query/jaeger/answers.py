@@ -12,8 +12,8 @@ from aiohttp import web
 
 from pipeline.errors import AuraError
 from query.api.answers import encode, respond
-from query.jaeger import arrays, v1, v3
-from query.jaeger.adjust import Adjusted, adjust
+from query.jaeger import arrays, remarks, v1, v3
+from query.jaeger.adjust import Adjusted, adjust, shown
 from query.jaeger.config import JaegerConfig
 from query.jaeger.model import model
 
@@ -33,21 +33,19 @@ def in_v1(config: JaegerConfig, *, raw: bool, cut: bool = False) -> Write:
     def write(rows: pa.Table) -> list[bytes]:
         sizes = [size for _, size in arrays.runs(rows)]
         rows = arrays.first(rows, most)
-        shown = Adjusted(rows) if raw else adjust(rows, config)
+        told = Adjusted(rows) if raw else adjust(rows, config)
         more = [[config.cut] if cut or size > most else [] for size in sizes]
-        return v1.traces(model(shown.rows, shown.warnings), more)
+        return v1.traces(model(told.rows, told.warnings), more)
 
     return write
 
 
-def in_v3(config: JaegerConfig, *, raw: bool) -> Write:
-    """Return what writes traces as OTLP/JSON."""
+def in_v3(config: JaegerConfig, *, raw: bool, cut: bool = False) -> Write:
+    """Return what writes traces as OTLP/JSON; `cut`: this is one of which there is more."""
 
     def write(rows: pa.Table) -> list[bytes]:
-        shown = arrays.first(rows, config.trace_spans_max)
-        if not raw:
-            shown = adjust(shown, config).rows
-        return [encode(one) for one in v3.resource_spans(shown)]
+        told = shown(rows, config, raw=raw, more=cut)
+        return [encode(one) for one in v3.resource_spans(remarks.written(told.rows, told.warnings))]
 
     return write
 

@@ -81,9 +81,7 @@ class ApiV1:
         """Answer one trace."""
         given = request.query
         raw = parameters.flag(given, "raw")
-        for name in ("start", "end"):  # a trace is found without them
-            parameters.integer(given, name, 0)
-        trace_id = parameters.trace_id(request.match_info["trace_id"])
+        trace_id = _named(request)
         found = await self._reader.trace(identity(request).tenant, trace_id)
         if found is None:
             raise Missing(_NOT_FOUND)
@@ -92,9 +90,13 @@ class ApiV1:
         return await _traces(request, [text])
 
     async def archive(self, request: web.Request) -> web.Response:
-        """Refuse: there is no archive, as Jaeger without one does."""
-        parameters.trace_id(request.match_info["trace_id"])
-        raise NotOffered(_NO_ARCHIVE, 500)
+        """Keep a trace beyond its retention; without an archive refuse, as Jaeger does."""
+        trace_id = _named(request)
+        if not self._reader.config.archive_for:
+            raise NotOffered(_NO_ARCHIVE, 500)
+        if not await self._reader.archive(identity(request).tenant, trace_id):
+            raise Missing(_NOT_FOUND)
+        return _said(request, envelope([], errors=[]))
 
     async def transform(self, request: web.Request) -> web.StreamResponse:
         """Answer OTLP/JSON in v1, as it was sent: the UI opens files so."""
@@ -162,6 +164,13 @@ class ApiV1:
 
 def _pretty(request: web.Request) -> bool:
     return request.query.get("prettyPrint", "false") not in ("", "false")
+
+
+def _named(request: web.Request) -> bytes:
+    """Return the ID of the trace in the path; its times are hints that nothing here needs."""
+    for name in ("start", "end"):
+        parameters.integer(request.query, name, 0)
+    return parameters.trace_id(request.match_info["trace_id"])
 
 
 def _said(request: web.Request, body: dict[str, Any]) -> web.Response:

@@ -56,7 +56,9 @@ class ApiV3:
         found = await self._reader.trace(identity(request).tenant, trace_id)
         if found is None:
             raise Missing(_NOT_FOUND)
-        elements = await asyncio.to_thread(in_v3(self._reader.config, raw=raw), found[0])
+        rows, cut = found
+        write = in_v3(self._reader.config, raw=raw, cut=cut)
+        elements = await asyncio.to_thread(write, rows)
         return respond(_HEAD + b",".join(elements) + _TAIL)
 
     async def summaries(self, request: web.Request) -> web.Response:

@@ -1,13 +1,16 @@
 """What a user may set of the Jaeger API."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipeline.units import Seconds, Size
 
 Count = Annotated[int, Field(ge=1, strict=True)]
+
+YEAR_S: Final = 365 * 86_400
+"""Seconds in a year."""
 
 
 class JaegerConfig(BaseModel):
@@ -37,6 +40,10 @@ class JaegerConfig(BaseModel):
     """The largest limit that a search may name."""
     clock_skew_max: Seconds = 0.0
     """By how much a span's times may be moved to lie within its parent's; 0 leaves all as sent."""
+    archive_for: Annotated[Seconds, Field(le=100 * YEAR_S)] = float(YEAR_S)
+    """How long after its own time an archived trace is kept; 0: there is no archive."""
+    archive_spans_max: Count = 10_000_000
+    """Spans in the archive of a tenant; what is beyond is refused."""
     monitor: bool = True
     """Whether the Monitor tab has figures; they are computed from spans, a scan each."""
     transform_bytes_max: Size = 64_000_000

@@ -5,7 +5,7 @@ in fields of its own (kind, status, trace state). Its events are logs, parent an
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,19 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import value
-from pipeline.envelope import Resource, Scope
+from pipeline.envelope import Resource, Scope, find
 from pipeline.schema import ATTRIBUTES, SPAN_ID, TRACE_ID
 from pipeline.value import Attribute, Value
 from query.jaeger import arrays
 from query.jaeger.arrays import Column, Numbers, Pairs
-from query.jaeger.names import KIND_NAMES, MISSING_SERVICE
+from query.jaeger.names import KIND_NAMES, MISSING_SERVICE, SERVICE_NAME
 from query.jaeger.references import REFERENCE, references
-
-WARNINGS: Final = "@jaeger@warnings"
-"""The attribute in which Jaeger keeps warnings of a span."""
-
-Warnings = Mapping[int, Sequence[str]]
-"""What is said of spans, by the number of their row."""
+from query.jaeger.remarks import WARNINGS, Warnings, stored
 
 LOG: Final = pa.struct([("time_ns", pa.uint64()), ("fields", ATTRIBUTES)])
 _SPAN: Final[list[tuple[str, pa.DataType]]] = [
@@ -196,10 +191,9 @@ def _processes(rows: pa.Table) -> tuple[Numbers, tuple[Process, ...]]:
 def process(resource: str) -> Process:
     """Return a resource as a process."""
     attributes = Resource.parse(resource).attributes
-    named = [text for key, _, text in attributes if key == _SERVICE_NAME]
-    others = (one for one in attributes if one[0] != _SERVICE_NAME)
+    others = (one for one in attributes if one[0] != SERVICE_NAME)
     tags = tuple((key, *told(kind, text)) for key, kind, text in others)
-    return Process((named[-1] if named else "") or MISSING_SERVICE, tags)
+    return Process(find(attributes, SERVICE_NAME) or MISSING_SERVICE, tags)
 
 
 def told(kind: int, text: str) -> tuple[int, str]:
@@ -211,17 +205,9 @@ def told(kind: int, text: str) -> tuple[int, str]:
 
 def _warnings(own: Pairs, said: Warnings, number: int) -> Column:
     """Return each span's warnings: those that were stored with it, then what is said now."""
-    every: list[list[str]] = [[] for _ in range(number)] if len(own) or said else []
-    for row, kind, text in zip(
-        own.rows.tolist(), own.types.tolist(), own.values.to_pylist(), strict=True
-    ):
-        stored = value.decode(kind, str(text))
-        every[row] += [str(one) for one in stored] if isinstance(stored, list) else [str(stored)]
+    every = stored(own)
     for row, more in said.items():
-        every[row] += more
+        every.setdefault(row, []).extend(more)
     if not every:
         return arrays.listed(np.zeros(0, np.int64), pa.array([], pa.utf8()), number)
-    return pa.array(every, pa.list_(pa.utf8()))
-
-
-_SERVICE_NAME: Final = "service.name"
+    return pa.array([every.get(row, []) for row in range(number)], pa.list_(pa.utf8()))

@@ -8,8 +8,15 @@ KIND_NAMES: Final = ("", "internal", "server", "client", "producer", "consumer")
 KINDS: Final = {name: number for number, name in enumerate(KIND_NAMES) if name}
 """The numbers of kinds, without the unspecified one."""
 
+SERVICE_NAME: Final = "service.name"
+"""The attribute of a resource that names its service."""
+
 MISSING_SERVICE: Final = "missing-service-name"
 """What a service is called whose resource has no `service.name`, or an empty one."""
+
+
+NO_ATTRIBUTES: Final = "OTLPResourceNoServiceName"
+"""What it is called in a file that was never stored, whose resource says nothing at all."""
 
 
 def kind_name(number: int) -> str:

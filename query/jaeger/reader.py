@@ -7,15 +7,18 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from pipeline.plan import Dependencies, Operations, Services, Spans
+from pipeline.plan import Archive, Dependencies, Operations, Services, Spans
 from pipeline.ports import Cost
 from pipeline.signal import Signal
 from query.engine import Engine
 from query.jaeger import arrays
+from query.jaeger.archived import together
 from query.jaeger.config import JaegerConfig
 from query.jaeger.names import KINDS, MISSING_SERVICE, kind_name
 from query.jaeger.search import LIMIT, Query
 from query.jaeger.summary import COLUMNS, Summary, summarize
+
+_BOUNDS: Final = ("trace_id", "start_time_unix_nano", "end_time_unix_nano")
 
 _NARROW: Final = 10
 """How many spans of a few columns take the room of one of all."""
@@ -31,12 +34,17 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A trace that was found: its ID, the times of its spans in Unix nanoseconds, their number."""
+    """
+    A trace that was found: its ID, the times of its spans in Unix nanoseconds, their number.
+
+    Of one that is also in the archive, spans that are there and here are counted twice.
+    """
 
     trace_id: bytes
     start_ns: int
     end_ns: int
     spans: int
+    archived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +103,18 @@ class Reader:
     async def known(
         self, tenant: str, ids: Sequence[bytes], cost: Cost | None = None
     ) -> list[Found]:
-        """Return those of these traces that are there, in their order, each once."""
+        """Return those of these traces that are there or archived, in their order, each once."""
         asked = tuple(dict.fromkeys(ids))
         if not asked:
             return []
-        columns = ("trace_id", "start_time_unix_nano", "end_time_unix_nano")
-        limit = self.config.answer_spans_max
-        rows = (await self.engine.run(Spans(tenant, asked, limit, columns), cost)).rows
-        starts, ends = (arrays.numbers(rows[name]) for name in columns[1:])
-        found = {}
-        for at, size in arrays.runs(rows):
-            of = slice(at, at + size)
-            trace_id = rows["trace_id"][at].as_py()
-            found[trace_id] = Found(trace_id, int(starts[of].min()), int(ends[of].max()), size)
+        # The engine asks for one more, and the storage role gives a million at once by default.
+        limit = max(1, self.config.answer_spans_max - 1)
+        plan = Spans(tenant, asked, limit, _BOUNDS)
+        found = _bounds((await self.engine.run(plan, cost)).rows)
+        if self.config.archive_for:
+            archived = _bounds((await self.engine.run(replace(plan, archived=True), cost)).rows)
+            for one in archived.values():
+                found[one.trace_id] = _both(found.get(one.trace_id, one), one)
         return [found[one] for one in asked if one in found]
 
     async def traces(
@@ -124,15 +131,36 @@ class Reader:
         """
         for chunk in self._chunks(found, self.config.batch_spans_max):
             ids = [one.trace_id for one in chunk]
-            yield _ordered(ids, await self._spans(tenant, ids, (), cost))
+            rows = await self._spans(tenant, ids, (), cost)
+            if archived := [one.trace_id for one in chunk if one.archived]:
+                more = await self._spans(tenant, archived, (), cost, archived=True)
+                rows = together(rows, more)
+            yield _ordered(ids, rows)
 
     async def trace(
         self, tenant: str, trace_id: bytes, cost: Cost | None = None
     ) -> tuple[pa.Table, bool] | None:
-        """Return the spans of a trace, and whether there are more; None: it is not there."""
+        """Return the spans of a trace, and whether there are more; None: it is nowhere."""
         plan = Spans(tenant, (trace_id,), self.config.trace_spans_max)
         answer = await self.engine.run(plan, cost)
-        return (answer.rows, answer.truncated) if answer.rows.num_rows else None
+        rows, cut = answer.rows, answer.truncated
+        if self.config.archive_for:
+            archived = await self.engine.run(replace(plan, archived=True), cost)
+            rows, cut = together(rows, archived.rows), cut or archived.truncated
+        return (rows, cut) if rows.num_rows else None
+
+    async def archive(self, tenant: str, trace_id: bytes) -> bool:
+        """Copy a trace into the archive, again or not; tell whether there is such a trace."""
+        config = self.config
+        plan = Archive(
+            tenant,
+            trace_id,
+            int(config.archive_for),
+            config.trace_spans_max,
+            config.archive_spans_max,
+        )
+        rows = await self.engine.look(plan)
+        return bool(rows["spans"][0].as_py())
 
     async def summaries(
         self, tenant: str, found: Sequence[Found], cost: Cost | None = None
@@ -158,12 +186,19 @@ class Reader:
         ]
 
     async def _spans(
-        self, tenant: str, ids: Sequence[bytes], columns: tuple[str, ...], cost: Cost | None
+        self,
+        tenant: str,
+        ids: Sequence[bytes],
+        columns: tuple[str, ...],
+        cost: Cost | None,
+        *,
+        archived: bool = False,
     ) -> pa.Table:
         limit = self.config.trace_spans_max + 1  # which tells that a trace has more
         if len(ids) > 1:  # those that came since they were counted are few: there is room
             limit += self.config.batch_spans_max * _NARROW
-        return (await self.engine.run(Spans(tenant, tuple(ids), limit, columns), cost)).rows
+        plan = Spans(tenant, tuple(ids), limit, columns, archived)
+        return (await self.engine.run(plan, cost)).rows
 
     def _chunks(self, found: Sequence[Found], spans_max: int) -> Iterator[list[Found]]:
         """Yield traces that are asked for together: one at least, else no more spans than that."""
@@ -184,6 +219,28 @@ class Reader:
     @property
     def _rows_max(self) -> int:
         return self.engine.limits.rows_max
+
+
+def _bounds(rows: pa.Table) -> dict[bytes, Found]:
+    """Return the traces of spans, of which there are the columns _BOUNDS, by their IDs."""
+    starts, ends = (arrays.numbers(rows[name]) for name in _BOUNDS[1:])
+    found = {}
+    for at, size in arrays.runs(rows):
+        of = slice(at, at + size)
+        trace_id = rows["trace_id"][at].as_py()
+        found[trace_id] = Found(trace_id, int(starts[of].min()), int(ends[of].max()), size)
+    return found
+
+
+def _both(here: Found, archived: Found) -> Found:
+    """Return a trace with what the archive has of it; the two may be one, if nothing else has."""
+    return Found(
+        here.trace_id,
+        min(here.start_ns, archived.start_ns),
+        max(here.end_ns, archived.end_ns),
+        archived.spans if here is archived else here.spans + archived.spans,
+        archived=True,
+    )
 
 
 def _ordered(ids: Sequence[bytes], rows: pa.Table) -> pa.Table:

@@ -1,7 +1,7 @@
 """Spans of old clients and of any order, put into the form in which they are shown."""
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import value
-from pipeline.envelope import Resource, Scope
+from pipeline.envelope import Resource, Scope, find
 from pipeline.schema import EVENT, LINK, SPAN_ID
 from query.jaeger import arrays
 from query.jaeger.arrays import Column, Numbers, Pairs
+from query.jaeger.names import MISSING_SERVICE, SERVICE_NAME
 
 _SERVER: Final = 2
 _CLIENT: Final = 3
@@ -55,14 +56,26 @@ def own_ids(rows: pa.Table) -> pa.Table:
     return _with(_with(rows, "span_id", _ids(new_ids)), "parent_span_id", _ids(new_parents))
 
 
+def services(rows: pa.Table) -> pa.Table:
+    """Name the services of resources that have no name, or none that is a text."""
+    return _with(rows, "resource", mapped(arrays.one(rows["resource"]), _named_resource))
+
+
 def sort(rows: pa.Table) -> pa.Table:
     """Sort attributes of every level by key, and events by name."""
     own = Pairs.of(arrays.one(rows["attributes"])).by_key().column(rows.num_rows)
     rows = _with(rows, "attributes", own)
     rows = _with(rows, "events", _events(arrays.one(rows["events"])))
     rows = _with(rows, "links", _links(arrays.one(rows["links"])))
-    rows = _with(rows, "resource", _mapped(arrays.one(rows["resource"]), _sorted_resource))
-    return _with(rows, "scope", _mapped(arrays.one(rows["scope"]), _sorted_scope))
+    rows = _with(rows, "resource", mapped(arrays.one(rows["resource"]), _sorted_resource))
+    return _with(rows, "scope", mapped(arrays.one(rows["scope"]), _sorted_scope))
+
+
+def mapped(texts: Column, change: Callable[[str], str]) -> Column:
+    """Change each distinct text."""
+    coded: Any = texts.dictionary_encode()
+    changed = [change(text) for text in coded.dictionary.to_pylist()]
+    return pa.array(changed, pa.utf8()).take(coded.indices)
 
 
 def addresses(rows: pa.Table) -> pa.Table:
@@ -136,11 +149,18 @@ def _links(links: Column) -> Column:
     return arrays.listed(rows, made, len(links))
 
 
-def _mapped(texts: Column, change: Any) -> Column:
-    """Change each distinct text."""
-    coded: Any = texts.dictionary_encode()
-    changed = [change(text) for text in coded.dictionary.to_pylist()]
-    return pa.array(changed, pa.utf8()).take(coded.indices)
+def with_service(one: Resource, name: str) -> Resource:
+    """Return a resource whose service has this name."""
+    others = (pair for pair in one.attributes if pair[0] != SERVICE_NAME)
+    return _resource(one, (*others, (SERVICE_NAME, value.STRING, name)))
+
+
+def _named_resource(text: str) -> str:
+    one = Resource.parse(text)
+    name = find(one.attributes, SERVICE_NAME) or MISSING_SERVICE
+    if (SERVICE_NAME, value.STRING, name) in one.attributes:
+        return text
+    return with_service(one, name).text()
 
 
 def _sorted_resource(text: str) -> str:

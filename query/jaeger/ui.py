@@ -66,7 +66,7 @@ class Ui:
 
 
 def _injected(page: str, config: JaegerConfig, version: str) -> str:
-    archive, metrics = False, config.monitor
+    archive, metrics = config.archive_for > 0, config.monitor
     kept = {"archiveStorage": archive, "metricsStorage": metrics}
     more = kept | {"searchWithoutServiceName": True, "aiAssistant": False}
     told = {"gitCommit": "", "gitVersion": f"aura {version}", "buildDate": ""}

@@ -12,7 +12,7 @@ from storage.compile.condition import Listed
 from storage.compile.parameters import Parameters, Statement
 from storage.fields import check
 from storage.newest import HOUR_NS
-from storage.tables import AS_DOUBLE, AS_INT
+from storage.tables import ARCHIVE, AS_DOUBLE, AS_INT
 
 # By the ID as well, so that two roots of one time are not mixed.
 EARLIEST: Final = "(start_time_unix_nano, span_id), parent_span_id = toFixedString('', 8)"
@@ -102,11 +102,20 @@ def spans(plan: Spans) -> Statement:
     wanted = f"{who} AND {among(ids, parameters)}"
     names = ", ".join(span_columns(plan).names)
     limit = parameters.add(plan.limit, "UInt64")
-    sql = (
-        f"SELECT {names} FROM spans WHERE {wanted} AND {bounded(wanted)} "
-        f"ORDER BY trace_id, time, span_id LIMIT {limit}"
+    rows = (
+        f"{ARCHIVE} FINAL WHERE {wanted}"
+        if plan.archived
+        else f"spans WHERE {wanted} AND {bounded(wanted)}"
     )
+    sql = f"SELECT {names} FROM {rows} ORDER BY trace_id, time, span_id LIMIT {limit}"
     return Statement(sql, parameters.bound)
+
+
+def archived(tenant: str) -> Statement:
+    """Return how many spans the archive has of a tenant."""
+    parameters = Parameters()
+    who = f"tenant = {parameters.add(tenant, 'String')}"
+    return Statement(f"SELECT count() AS spans FROM {ARCHIVE} WHERE {who}", parameters.bound)
 
 
 def among(trace_ids: list[str], parameters: Parameters) -> str:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipeline.errors import Rejected
 from pipeline.plan import (
+    Archive,
     Changes,
     Explain,
     Heads,
@@ -144,7 +145,7 @@ def _signal(plan: Any) -> Signal | None:
 
 
 async def _statement(
-    question: Question, plan: Asked | Positions | Ledger
+    question: Question, plan: Asked | Positions | Ledger | Archive
 ) -> tuple[Statement, pa.Schema]:
     """Return the statement that answers a plan, and the columns of its answer."""
     match plan:

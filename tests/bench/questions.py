@@ -1,13 +1,16 @@
 """What is asked of a `Shop`: as the API takes it, and as SQL that a hand would write."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 Row = Mapping[str, Any]
 """A record that is looked for."""
 
 ROWS: Final = 20
+_EPOCH: Final = "1970-01-01T00:00:00Z"
 TABLE_ROWS: Final = 10_001
 """Rows of the answer to stages, and the one that tells whether there are more."""
 
@@ -22,6 +25,8 @@ class Question:
     sql: Callable[[Row], str]
     bound_ms: int = 0
     ratio: float = 0.0
+    listener = "query.listen"
+    """The setting of the address that it is asked at."""
 
     def url(self, row: Row) -> str:
         """Return where to ask it."""
@@ -33,6 +38,22 @@ class Question:
             return {}
         wanted = {"q": q, "start": "0", "end": str(end_ns)}
         return wanted if q.startswith("|") else wanted | {"limit": str(ROWS)}
+
+
+@dataclass(frozen=True)
+class JaegerQuestion(Question):
+    """A search as Jaeger's UI asks it, of traces (v1) or of summaries (v3); `q` is JSON."""
+
+    listener = "query.jaeger.listen"
+
+    def parameters(self, row: Row, end_ns: int) -> dict[str, str]:
+        """Return what to ask, over all time."""
+        asked: dict[str, str] = json.loads(self.q(row))
+        if "/v3/" in self.path:
+            end = datetime.fromtimestamp(end_ns // 10**9 + 1, UTC).isoformat()
+            around = {"startTimeMin": _EPOCH, "startTimeMax": end, "searchDepth": str(ROWS)}
+            return {f"query.{name}": text for name, text in (around | asked).items()}
+        return {"start": "0", "end": str(end_ns // 1000), "limit": str(ROWS)} | asked
 
 
 def value(row: Row, key: str) -> str:
@@ -203,3 +224,54 @@ LOG_QUESTIONS: Final = (
     ),
     Question("logs: newest", "/v1/logs", lambda _: "time>0", lambda _: _logs("1"), 200),
 )
+
+
+def _jaeger(name: str, v1: Callable[[Row], dict[str, str]], where: Callable[[Row], str]) -> Any:
+    """Return a search in both generations: whole traces, and summaries."""
+    renamed = {"service": "serviceName", "minDuration": "durationMin", "tags": "attributes"}
+
+    def v3(row: Row) -> str:
+        return json.dumps({renamed[key]: text for key, text in v1(row).items()})
+
+    def sql(row: Row) -> str:
+        return _traces(where(row))
+
+    return (
+        JaegerQuestion(f"jaeger: {name}, v3", "/api/v3/trace-summaries", v3, sql, 200),
+        JaegerQuestion(
+            f"jaeger: {name}, v1", "/api/traces", lambda row: json.dumps(v1(row)), sql, 200
+        ),
+    )
+
+
+JAEGER_QUESTIONS: Final = (
+    *_jaeger(
+        "service",
+        lambda row: {"service": row["service"]},
+        lambda row: f"service_name = '{row['service']}'",
+    ),
+    *_jaeger(
+        "user, no service",
+        lambda row: {"tags": json.dumps({"user.id": value(row, "user.id")})},
+        lambda row: _pair("user.id", value(row, "user.id")),
+    )[:1],
+    *_jaeger(
+        "duration, no service",
+        lambda _: {"minDuration": "2s"},
+        lambda _: "end_time_unix_nano - start_time_unix_nano >= 2000000000",
+    )[:1],
+    *_jaeger(
+        "service, user, duration",
+        lambda row: {
+            "service": row["service"],
+            "tags": json.dumps({"user.id": value(row, "user.id")}),
+            "minDuration": "1ms",
+        },
+        lambda row: (
+            f"service_name = '{row['service']}' AND {_pair('user.id', value(row, 'user.id'))} "
+            "AND end_time_unix_nano - start_time_unix_nano >= 1000000"
+        ),
+    ),
+    *_jaeger("newest", lambda _: {}, lambda _: "1")[:1],
+)
+"""Of v1 only what has a service: it takes no search without."""

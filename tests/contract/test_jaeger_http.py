@@ -170,9 +170,9 @@ async def test_case_37_all_else_is_the_page(tmp_path):
             '<base href="/">',
             'JAEGER_CONFIG = {"x": "\\u003c/script>"};',
             'JAEGER_VERSION = {"gitCommit": "", "gitVersion": "aura 1.0", "buildDate": ""};',
-            'JAEGER_BACKEND_CAPABILITIES = {"archiveStorage": false, "metricsStorage": true, ',
+            'JAEGER_BACKEND_CAPABILITIES = {"archiveStorage": true, "metricsStorage": true, ',
             '"searchWithoutServiceName": true, "aiAssistant": false};',
-            'JAEGER_STORAGE_CAPABILITIES = {"archiveStorage": false, "metricsStorage": true};',
+            'JAEGER_STORAGE_CAPABILITIES = {"archiveStorage": true, "metricsStorage": true};',
         ):
             assert line in page
         async with asked.client.get("/static/app.js") as response:

@@ -11,6 +11,7 @@ from otlp.codec import to_json
 from tests.support.jaegers import Sent, golden_sent, jaeger
 from tests.support.stores import NOW
 
+ARCHIVED = {"data": [], "total": 0, "limit": 0, "offset": 0, "errors": []}
 NOT_FOUND = {
     "data": None,
     "total": 0,
@@ -227,6 +228,21 @@ async def test_case_31_a_service_without_a_name_has_one_to_be_found_by(service):
         assert trace["processes"]["p1"] == {"serviceName": named, "tags": []}
 
 
+@pytest.mark.parametrize(
+    ("resource", "named"),
+    [({}, "OTLPResourceNoServiceName"), ({"zone": "z"}, "missing-service-name")],
+)
+async def test_case_31_a_file_without_a_service_has_jaegers_own_name_for_it(resource, named):
+    sent = Sent()
+    sent.span(None, trace=1, resource=resource)
+    body = json.dumps(to_json(sent.request)).encode()
+    async with jaeger() as asked:
+        (trace,) = (await asked.post("/api/transform", body))["data"]
+    (process,) = trace["processes"].values()
+    assert process["serviceName"] == named
+    assert [one["key"] for one in process["tags"]] == list(resource)
+
+
 async def test_case_32_pretty_print_indents():
     sent = Sent()
     sent.span("api", trace=1)
@@ -243,9 +259,46 @@ async def test_case_32_pretty_print_indents():
             assert json.loads(pretty) == json.loads(plain)
 
 
-async def test_case_35_there_is_no_archive_and_it_says_so():
-    # 200, and reading what is archived after retention, need an archive: Aura has none.
-    async with jaeger() as asked:
+@pytest.mark.parametrize("raw", [{}, {"raw": "true"}])
+async def test_case_35_what_is_archived_is_found_when_its_retention_is_over(raw):
+    first, second, other = Sent(), Sent(), Sent()
+    first.span("web", trace=1, span=1, tags={"n": 2**60, "l": [1]}, events=(("e", {"a": 1}),))
+    second.span("api", trace=1, span=2, parent=1, at=NOW + 2, links=((1, 1, {}),))
+    other.span("api", trace=2, span=3)
+    async with jaeger("chdb") as asked:
+        await asked.send(first, first, other)
+        for _ in range(2):
+            assert await asked.post("/api/archive/1?start=0&end=1") == ARCHIVED
+        await asked.post("/api/archive/9", status=404)
+        await asked.send(second)
+        both = await asked.get("/api/traces/1", **raw)
+        assert await asked.post("/api/archive/1") == ARCHIVED
+        assert await asked.get("/api/traces/1", **raw) == both
+        for only in ("span_id = unhex('0000000000000001')", "1"):
+            await asked.sql(f"DELETE FROM spans WHERE {only}")
+            assert await asked.get("/api/traces/1", **raw) == both
+            assert (await asked.get("/api/traces?traceID=1", **raw))["data"] == both["data"]
+        await asked.get("/api/traces/2", 404)
+        assert await asked.post("/api/archive/1") == ARCHIVED, "it is there, and stays"
+
+
+async def test_case_35_an_archive_has_its_bounds():
+    sent = Sent()
+    for span in range(1, 4):
+        sent.span("api", trace=1, span=span)
+    for given, said in (
+        ({"archive_spans_max": 2}, "no room for 3 spans: it has 0 of at most 2"),
+        ({"trace_spans_max": 2}, "the trace has more than 2 spans"),
+    ):
+        async with jaeger(**given) as asked:
+            await asked.send(sent)
+            refused = await asked.post("/api/archive/1", status=400)
+            assert said in refused["errors"][0]["msg"]
+            assert f"query.jaeger.{next(iter(given))}" in refused["errors"][0]["msg"]
+
+
+async def test_case_35_without_an_archive_it_says_so():
+    async with jaeger(archive_for=0) as asked:
         refused = await asked.post("/api/archive/1", status=500)
         assert refused["errors"][0]["msg"] == "archive span storage was not configured"
         await asked.post("/api/archive/xyz!", status=400)

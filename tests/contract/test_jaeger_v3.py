@@ -1,4 +1,4 @@
-"""Jaeger over HTTP, the numbered cases of its contract: api/v3 (38 to 43)."""
+"""Jaeger over HTTP, the numbered cases of its contract: api/v3 (31, 38 to 43)."""
 
 import json
 
@@ -129,3 +129,66 @@ async def test_case_43_a_filter_is_refused():
     async with jaeger() as asked:
         said = await asked.wrong_v3("/api/v3/traces", **EVER, **{"query.filter": "{}"})
         assert said == "malformed parameter query.filter: filters are not supported"
+
+
+def told(answer):
+    """Return the spans of an answer, and the warnings of each."""
+    spans = [
+        span
+        for resource in answer["result"]["resourceSpans"]
+        for scope in resource["scopeSpans"]
+        for span in scope["spans"]
+    ]
+    warnings = [
+        [text["stringValue"] for text in one["value"]["arrayValue"]["values"]]
+        for span in spans
+        for one in span.get("attributes", [])
+        if one["key"] == "@jaeger@warnings"
+    ]
+    return len(spans), warnings
+
+
+async def test_a_trace_of_too_many_spans_is_cut_and_says_so():
+    sent, other = Sent(), Sent()
+    for span in range(1, 6):
+        sent.span("api", trace=1, span=span, at=NOW + span, tags={"@jaeger@warnings": ["own"]})
+    other.span("api", trace=2, span=9)
+    cut = "only the first 3 spans of this trace are shown (query.jaeger.trace_spans_max)"
+    async with jaeger(trace_spans_max=3) as asked:
+        await asked.send(sent, other)
+        for raw in ({}, {"rawTraces": "true"}):
+            found = await asked.get("/api/v3/traces/1", **raw)
+            assert told(found) == (3, [["own", cut], ["own"], ["own"]])
+            searched = {f"query.{name}": one for name, one in raw.items()}
+            found = await asked.get("/api/v3/traces", **EVER, **searched)
+            assert told(found) == (4, [["own", cut], ["own"], ["own"]])
+
+
+async def test_what_is_said_of_spans_is_said_of_adjusted_ones():
+    sent = Sent()
+    sent.span("api", trace=1, span=1, parent=9)
+    said = "invalid parent span IDs=0000000000000009; skipping clock skew adjustment"
+    async with jaeger() as asked:
+        await asked.send(sent)
+        assert told(await asked.get("/api/v3/traces/1")) == (1, [[said]])
+        assert told(await asked.get("/api/v3/traces/1", rawTraces="true")) == (1, [])
+
+
+@pytest.mark.parametrize("service", [None, "", 7])
+async def test_case_31_a_resource_has_the_name_that_its_service_is_found_by(service):
+    sent = Sent()
+    resource = {"zone": "z"} if service is None else {"service.name": service, "zone": "z"}
+    sent.span(None, trace=1, span=1, resource=resource)
+    named = {
+        "key": "service.name",
+        "value": {"stringValue": str(service or "missing-service-name")},
+    }
+    zone = {"key": "zone", "value": {"stringValue": "z"}}
+    async with jaeger() as asked:
+        await asked.send(sent)
+        (name,) = (await asked.get("/api/v3/services"))["services"]
+        assert name == named["value"]["stringValue"]
+        (found,) = (await asked.get("/api/v3/traces/1"))["result"]["resourceSpans"]
+        assert found["resource"]["attributes"] == [named, zone]
+        (raw,) = (await asked.get("/api/v3/traces/1", rawTraces="1"))["result"]["resourceSpans"]
+        assert len(raw["resource"]["attributes"]) == len(resource)

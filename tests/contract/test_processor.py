@@ -20,6 +20,7 @@ from tests.golden.processors.rows import (
     trace_ids,
     trace_states,
 )
+from tests.support.laws import examples
 
 # At least one configuration for every processor; a test fails when a new one has none.
 CONFIGS: dict[str, list[dict[str, Any]]] = {
@@ -87,7 +88,7 @@ def test_every_processor_is_in_the_battery():
 
 @pytest.mark.parametrize(("config", "signal"), CASES)
 @given(drawn=BATCHES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 def test_pure_with_the_same_columns_and_never_more_rows(config, signal, drawn):
     made, copy = make(signal, drawn), make(signal, drawn)
     process = only(config, signal)
@@ -106,7 +107,7 @@ def test_pure_with_the_same_columns_and_never_more_rows(config, signal, drawn):
 
 @pytest.mark.parametrize(("config", "signal"), CASES)
 @given(drawn=BATCHES, at=st.integers(0, 8))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 def test_two_slices_give_what_the_whole_gives(config, signal, drawn, at):
     made = make(signal, drawn)
     process = only(config, signal)

@@ -114,7 +114,7 @@ def test_hostile_text_without_quotes_is_a_tree_or_a_mistake(text):
 )
 def test_too_long_a_query_is_refused_at_once(text):
     with pytest.raises(WrongQuery, match=f"at most {LENGTH_MAX} characters"):
-        parse((text * 65_536)[:65_536])
+        parse(text)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
 """Every query backend answers spans of many traces, and conditions on events and links, alike."""
 
+from dataclasses import replace
+
 import pytest
 
 from pipeline.errors import Rejected
 from pipeline.plan import (
+    Archive,
     AttributeField,
     Column,
     Compare,
@@ -132,3 +135,26 @@ async def test_a_search_by_a_tag_without_a_service_reads_what_indexes_leave():
         none = Query(attributes=(("where", "nowhere"),)).plan(TENANT)
         (_, row, *_) = (await ask(behind.store, Explain(none))).to_pylist()
         assert (left, min(one["granules"] for one in row["indexes"])) == (1, 0)
+
+
+@pytest.mark.parametrize("kind", ["memory", "chdb", "server", "remote"])
+async def test_a_trace_is_archived_once_and_for_its_own_tenant(kind):
+    async with rig(kind) as behind:
+        await stored(behind.store)
+        plan = Archive(TENANT, (1).to_bytes(16, "big"), 3600, 10, 10)
+        for _ in range(2):
+            assert (await ask(behind.store, plan)).to_pylist() == [{"spans": 2}]
+        every = tuple(one.to_bytes(16, "big") for one in (1, 2))
+        kept = await ask(behind.store, Spans(TENANT, every, 10, archived=True))
+        if behind.connection:
+            said = "SELECT count(), groupUniqArray(keep_for_s) FROM archived_spans"
+            assert await behind.sql(said) == [(2, [3600])]
+        assert kept == await ask(behind.store, Spans(TENANT, every[:1], 10))
+        other = replace(plan, tenant="other")
+        assert (await ask(behind.store, other)).to_pylist() == [{"spans": 0}]
+        assert not len(await ask(behind.store, Spans("other", every, 10, archived=True)))
+        with pytest.raises(Rejected, match="room for 2 spans: it has 2 of at most 3"):
+            await ask(behind.store, replace(plan, trace_id=every[1], spans_max=3))
+        with pytest.raises(Rejected, match="more than 1 spans"):
+            await ask(behind.store, replace(plan, trace_id=every[1], limit=1))
+        assert (await ask(behind.store, replace(plan, spans_max=2))).to_pylist() == [{"spans": 2}]

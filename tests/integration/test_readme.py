@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from aura.command import main
 from tests.support.aura_process import ROOT, Aura, poll
 from tests.support.readme import Block, blocks, questions
 
@@ -26,7 +28,9 @@ PATIENCE_S = 120
 
 @pytest.fixture(scope="module")
 def aura(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aura]:
-    with Aura(tmp_path_factory.mktemp("aura")) as started:
+    started = Aura(tmp_path_factory.mktemp("aura"))
+    started.forked = False  # as the two commands do
+    with started:
         yield started
 
 
@@ -143,9 +147,9 @@ def test_questions(aura: Aura, signal: str, query: str):
 
 def test_settings(tmp_path: Path):
     for number, block in enumerate(block for block in blocks() if block.language == "yaml"):
-        (tmp_path / f"{number}.yaml").write_text(block.text)
-        command = (sys.executable, "-m", "aura", "check", f"{number}.yaml")
-        assert run(*command, cwd=tmp_path, PYTHONPATH=str(ROOT)) == f"{number}.yaml: ok\n"
+        file = tmp_path / f"{number}.yaml"
+        file.write_text(block.text)
+        assert CliRunner().invoke(main, ["check", str(file)]).stdout == f"{file}: ok\n"
 
 
 def python(text: str, folder: Path) -> None:

@@ -17,6 +17,8 @@ from pathlib import Path
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from tests.support.forked import Forked, launch
+
 ROOT = Path(__file__).parents[2]
 PORTS = (
     "ingestor.grpc",
@@ -57,6 +59,9 @@ class Aura:
     module = "aura"
     """What is run: the program, or one that puts something in the place of a part of it."""
 
+    forked = False
+    """Whether a process that has imported the program is forked (`nursery.py`), as tests do."""
+
     trusted: ssl.SSLContext | None = None
     """With it Aura is asked over TLS."""
 
@@ -64,7 +69,7 @@ class Aura:
         self.folder = folder
         self.ports = {name: free_port() for name in PORTS}
         self.settings = settings
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Forked | None = None
 
     def __enter__(self) -> "Aura":
         self.start()
@@ -73,7 +78,7 @@ class Aura:
     def __exit__(self, *_: object) -> None:
         self.kill()
 
-    def begin(self, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
+    def begin(self, *arguments: str, **settings: str) -> subprocess.Popen[bytes] | Forked:
         """Start `aura up` and return at once."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("AURA_")}
         environment["PYTHONPATH"] = str(ROOT)
@@ -82,13 +87,17 @@ class Aura:
             for name, port in self.ports.items()
         }
         environment |= self.settings | settings
-        with (self.folder / "stderr.log").open("ab") as log:
+        log = self.folder / "stderr.log"
+        if self.forked and "LD_PRELOAD" not in environment:
+            self.process = launch(["up", *arguments], self.folder, environment, log)
+            return self.process
+        with log.open("ab") as opened:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", self.module, "up", *arguments],
                 cwd=self.folder,
                 env=environment,
                 stdout=subprocess.DEVNULL,
-                stderr=log,
+                stderr=opened,
             )
         return self.process
 

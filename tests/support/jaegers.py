@@ -148,9 +148,10 @@ def golden_sent() -> Sent:
 class Jaeger:
     """Asks the API, and checks that what it answers is JSON."""
 
-    def __init__(self, client: TestClient, store: Any) -> None:
+    def __init__(self, client: TestClient, behind: Any) -> None:
         self.client = client
-        self.store = store
+        self.store = behind.store
+        self.sql = behind.sql
         self._sequences = count(1)
 
     async def send(self, *sent: Sent, tenant: str = TENANT) -> None:
@@ -214,4 +215,4 @@ async def jaeger(
         ui = Ui(settings, "1.0")
         app.add_routes(http.routes(reader, keyring or Keyring(), ui, lambda: NOW + 60 * 10**9))
         async with TestClient(TestServer(app)) as client:
-            yield Jaeger(client, behind.store)
+            yield Jaeger(client, behind)

@@ -17,6 +17,12 @@ def gone(pid: int) -> bool:
     return stat.rpartition(")")[2].startswith(" Z")
 
 
+def stopped(pid: int) -> bool:
+    """Whether no thread of a process runs any more after SIGSTOP."""
+    stats = [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(stat.rpartition(")")[2].startswith(" T") for stat in stats)
+
+
 def python(script: str, *arguments: object) -> subprocess.Popen[str]:
     """Start a Python process in the checkout that talks to us over its pipes."""
     return subprocess.Popen(

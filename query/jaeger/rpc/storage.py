@@ -46,12 +46,12 @@ class TraceReader:
             if len(one.trace_id) != asked.ID_BYTES:
                 raise Rejected(f"trace_id has {asked.ID_BYTES} bytes, not {len(one.trace_id)}")
         found = await self._reader.known(tenant, [one.trace_id for one in request.query])
-        return self._whole.otlp(tenant, found, raw=True)
+        return self._whole.sanitized(tenant, found)
 
     async def find(self, request: Any, tenant: str) -> Stream:
         """Return the traces that a search finds."""
         found = await self._reader.find(tenant, _query(request))
-        return self._whole.otlp(tenant, found, raw=True)
+        return self._whole.sanitized(tenant, found)
 
     async def ids(self, request: Any, tenant: str) -> Message:
         """Return the IDs of the traces that a search finds, and when they were."""

@@ -7,8 +7,8 @@ from typing import Final
 
 import pyarrow as pa
 
-from query.jaeger import arrays
-from query.jaeger.adjust import Adjusted, adjust
+from query.jaeger import remarks, tidy
+from query.jaeger.adjust import shown
 from query.jaeger.model import model
 from query.jaeger.reader import Found, Reader
 from query.jaeger.rpc import traces
@@ -37,7 +37,7 @@ class Whole:
         chunks = Chunks()
 
         def write(rows: pa.Table) -> Iterator[bytes]:
-            told = self._adjusted(rows, raw=raw)
+            told = shown(rows, self._reader.config, raw=raw)
             return chunks.of(model(told.rows, told.warnings))
 
         return self._written(tenant, found, write)
@@ -46,9 +46,21 @@ class Whole:
         self, tenant: str, found: Sequence[Found], *, raw: bool
     ) -> AsyncGenerator[bytes, None]:
         """Yield traces as messages TracesData."""
-        return self._written(
-            tenant, found, lambda rows: traces.parts(self._adjusted(rows, raw=raw).rows)
-        )
+
+        def write(rows: pa.Table) -> Iterator[bytes]:
+            told = shown(rows, self._reader.config, raw=raw)
+            return traces.parts(remarks.written(told.rows, told.warnings))
+
+        return self._written(tenant, found, write)
+
+    def sanitized(self, tenant: str, found: Sequence[Found]) -> AsyncGenerator[bytes, None]:
+        """Yield traces as Jaeger would have stored them: raw, but each service with a name."""
+
+        def write(rows: pa.Table) -> Iterator[bytes]:
+            told = shown(tidy.services(rows), self._reader.config, raw=True)
+            return traces.parts(remarks.written(told.rows, told.warnings))
+
+        return self._written(tenant, found, write)
 
     async def _written(
         self, tenant: str, found: Sequence[Found], write: Write
@@ -59,16 +71,6 @@ class Whole:
                 while some := await asyncio.to_thread(_some, messages):
                     for message in some:
                         yield message
-
-    def _adjusted(self, rows: pa.Table, *, raw: bool) -> Adjusted:
-        config = self._reader.config
-        whole = arrays.runs(rows)
-        rows = arrays.first(rows, config.trace_spans_max)
-        told = Adjusted(rows) if raw else adjust(rows, config)
-        for (_, size), (at, _) in zip(whole, arrays.runs(told.rows), strict=True):
-            if size > config.trace_spans_max:
-                told.warnings.setdefault(at, []).append(config.cut)
-        return told
 
 
 def _some(messages: Iterator[bytes]) -> list[bytes]:

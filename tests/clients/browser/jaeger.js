@@ -1,7 +1,9 @@
 // Opens pages of a Jaeger UI in a headless browser and tells what it sees, as JSON.
 //
-// Arguments: browser, then as JSON a list of {path, wait, click}: the selector or text that has to
-// come, and what is clicked then. Each page's text, its elements and all that went wrong is told.
+// Arguments: browser, then as JSON a list of {url, kept, waits, click, then, picture}: what the page
+// finds in its local storage, the selectors or texts that have to come, what is clicked then and the
+// text that comes of it, and the file of its picture. Each page's text and all that went wrong is
+// told.
 
 import {chromium} from 'playwright-core';
 
@@ -9,8 +11,10 @@ const [executablePath, steps] = [process.argv[2], JSON.parse(process.argv[3])];
 const browser = await chromium.launch({executablePath, args: ['--no-sandbox', '--disable-gpu']});
 const told = [];
 try {
-  for (const {url, waits, click} of steps) {
+  for (const {url, kept, waits, click, then, picture} of steps) {
     const page = await browser.newPage({viewport: {width: 1400, height: 1200}});
+    await page.addInitScript(
+      all => Object.entries(all).forEach(one => localStorage.setItem(...one)), kept);
     const errors = [];
     page.on('pageerror', error => errors.push(String(error)));
     page.on('console', line => line.type() === 'error' && errors.push(line.text()));
@@ -20,11 +24,12 @@ try {
       for (const wait of waits) await page.waitForSelector(wait, {timeout: 30_000, state: 'attached'});
       if (click) {
         await page.click(click);
-        await page.waitForTimeout(500);
+        await page.waitForSelector(then, {timeout: 30_000});
       }
     } catch (error) {
       errors.push(String(error));
     }
+    await page.screenshot({path: picture});
     told.push({text: await page.innerText('body'), errors});
     await page.close();
   }

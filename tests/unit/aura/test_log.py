@@ -16,8 +16,7 @@ needs_full = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full on this 
 SPEAK = """
 import sys, structlog
 from aura import log
-from aura.config import LogConfig
-log.configure(LogConfig(format="json"))
+log.configure(log.LogConfig(format="json"))
 speaks = structlog.get_logger()
 for number in range(200):
     speaks.warning("a line", number=number)

@@ -15,6 +15,7 @@ from pipeline.schema import ATTRIBUTES, LOGS, SCHEMAS, TEXT
 from pipeline.signal import Signal
 from pipeline.value import Map
 from pipeline.window import TimeWindow
+from tests.support.laws import examples
 from tests.support.otlp_strategies import LAWS, VALID, records, valid
 from tests.support.plain.encode import encode as plain_encode
 from tests.support.plain.points import METRIC
@@ -169,7 +170,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(LAWS, max_examples=400)
+@settings(LAWS, max_examples=examples(150))
 @given(VALUES, TEXTS)
 def test_any_value_is_written_as_the_plain_encoder_writes_it(value, key):
     rows = log_rows(*text_form.encode(value), key)
@@ -180,7 +181,7 @@ def test_any_value_is_written_as_the_plain_encoder_writes_it(value, key):
 BROKEN = st.text('[]{}",:0123456789.eE-+$\\ ntrue\u00e9', max_size=30) | st.text(max_size=10)
 
 
-@settings(LAWS, max_examples=400)
+@settings(LAWS, max_examples=examples(150))
 @given(st.integers(0, 255), BROKEN, st.sampled_from(["attribute", "resource"]))
 def test_texts_that_nobody_wrote_are_refused_by_row_or_read(kind, text, place):
     odd = log_rows(kind, text) if place == "attribute" else log_rows(1, "", resource=text)

@@ -10,9 +10,10 @@ from otlp.codec import Decoder, encode, from_json, to_json, validate
 from pipeline.errors import Rejected
 from pipeline.signal import Signal
 from pipeline.window import TimeWindow
+from tests.support.laws import examples
 from tests.support.otlp_strategies import LAWS, mixed, valid
 
-FUZZ = settings(LAWS, max_examples=400)
+FUZZ = settings(LAWS, max_examples=examples(150))
 
 cuts = st.lists(
     st.tuples(st.floats(0, 1), st.integers(0, 3), st.binary(max_size=3)), min_size=1, max_size=3

@@ -11,12 +11,13 @@ from pipeline.errors import Rejected
 from pipeline.schema import TEXT
 from pipeline.window import TimeWindow
 from tests.support import wire_mutations
+from tests.support.laws import examples
 from tests.support.otlp_strategies import LAWS, NOW, mixed, valid
 from tests.support.plain.decode import Decoder as PlainDecoder
 from tests.support.plain.validate import refused as plain_refused
 
 ROOMY = 10**9
-MUTANTS = settings(LAWS, max_examples=300)
+MUTANTS = settings(LAWS, max_examples=examples(150))
 
 
 def shown(rows):

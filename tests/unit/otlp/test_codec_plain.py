@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from google.protobuf import json_format
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otlp.codec.plain import ERRORS_MAX, Error, Plain, from_plain
@@ -14,6 +14,7 @@ from otlp.codec.request import parse
 from otlp.codec.validate import validate
 from pipeline.errors import Rejected
 from pipeline.signal import Signal
+from tests.support.laws import examples
 
 LOGS, TRACES, METRICS = Signal.LOGS, Signal.TRACES, Signal.METRICS
 NOW_NS = 1_790_000_000_000_000_000
@@ -261,8 +262,10 @@ def test_errors_are_told_up_to_a_bound_and_all_counted():
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=10,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
+    max_leaves=6,
 )
 KEYS = st.sampled_from(["\ud800", "level", "body", "value", "type", "status", "duration_ms"]) | (
     st.sampled_from([*IDS, "service", "resource", "attributes", "time", "name", "kind", "unit"])
@@ -270,7 +273,11 @@ KEYS = st.sampled_from(["\ud800", "level", "body", "value", "type", "status", "d
 )
 
 
-@given(st.sampled_from(list(Signal)), st.lists(st.dictionaries(KEYS, JSON)))
+@settings(max_examples=examples(100))
+@given(
+    st.sampled_from(list(Signal)),
+    st.lists(st.dictionaries(KEYS, JSON, max_size=6), max_size=3),
+)
 def test_any_json_is_read_or_refused(signal, sent):
     try:
         plain = from_plain(signal, json.dumps(sent).encode(), NOW_NS)

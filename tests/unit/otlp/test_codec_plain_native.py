@@ -16,11 +16,12 @@ from otlp.codec.vocabulary import text, vocabulary
 from pipeline.errors import Rejected
 from pipeline.signal import Signal
 from tests.support.json_styles import mutated
+from tests.support.laws import examples
 from tests.support.otlp_strategies import LAWS
 from tests.support.plain_records import INSTANTS, ODD_INSTANTS, Sender
 
 NOW_NS = 1_790_000_000_000_000_000
-MUTANTS = settings(LAWS, max_examples=600)
+MUTANTS = settings(LAWS, max_examples=examples(200))
 LOGS, TRACES, METRICS = Signal.LOGS, Signal.TRACES, Signal.METRICS
 
 signals = st.sampled_from(list(Signal))

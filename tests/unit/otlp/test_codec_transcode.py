@@ -16,9 +16,10 @@ from pipeline.errors import Rejected
 from pipeline.signal import Signal
 from tests.bench import templates
 from tests.support.json_styles import Style, mutated
+from tests.support.laws import examples
 from tests.support.otlp_strategies import LAWS, mixed, valid
 
-MUTANTS = settings(LAWS, max_examples=600)
+MUTANTS = settings(LAWS, max_examples=examples(200))
 LOG = '{"resourceLogs":[{"scopeLogs":[{"logRecords":[%s]}]}]}'
 
 

@@ -18,6 +18,7 @@ from pipeline.ports import Delivery
 from pipeline.position import Position
 from pipeline.signal import Signal
 from tests.support.buses import NatsRig, all_letters, answered, message, nats_rig, take_all, until
+from tests.support.processes import stopped
 
 LOGS = Signal.LOGS
 
@@ -40,6 +41,7 @@ async def paused(rig: NatsRig):
     pid = rig.pid()
     os.kill(pid, signals.SIGSTOP)
     try:
+        await until(lambda: stopped(pid))  # on a busy machine it goes on for a moment
         yield
     finally:
         os.kill(pid, signals.SIGCONT)

@@ -17,6 +17,7 @@ from pipeline.processors.conversion import CONVERSIONS, digest
 from pipeline.signal import Signal
 from pipeline.value import DOUBLE, INT, STRING, encode
 from tests.golden.processors.rows import ATTRIBUTE_LISTS, RECORDS, VALUES, attributes, batch, lists
+from tests.support.laws import examples
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "processors" / "attributes.json"
 CASES = json.loads(GOLDEN.read_text())
@@ -128,13 +129,13 @@ def test_the_collector_gives_the_same(case):
 
 
 @given(SOME_ACTIONS, RECORDS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_lists_give_the_same(actions, records):
     assert run(actions, records) == oracle(actions, records)
 
 
 @given(SOME_ACTIONS, RECORDS, st.integers(0, 8), st.integers(0, 8))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_a_slice_gives_the_same_as_a_copy(actions, records, start, size):
     (process,) = build([{"attributes": {"actions": actions}}], Signal.TRACES)
     whole = batch(Signal.TRACES, len(records), attributes=attributes(records))

@@ -29,6 +29,7 @@ from pipeline.value import encode
 from storage.evaluate import matches
 from storage.fields import PARTS as OF_SPANS
 from tests.golden.processors.rows import attributes, batch, lists
+from tests.support.laws import examples
 
 INTS = [0, 1, -1, 7, 2**53, 2**53 + 1, 2**63 - 1, -(2**63)]
 FLOATS = [0.0, -0.0, 0.5, 7.0, -1.5, 2.0**53, 2.0**53 + 2, 2.0**63, 1e300, 5e-324]
@@ -170,7 +171,7 @@ def oracle(condition, rows):
 
 @pytest.mark.parametrize("signal", Signal)
 @given(data=st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_kernels_say_what_plain_python_says(signal, data):
     one = st.tuples(ROWS[signal], LISTS, LISTS, LISTS, st.sampled_from(STRINGS))
     rows = make(signal, data.draw(st.lists(one, max_size=6)))

@@ -8,6 +8,7 @@ from aura.conditions import condition
 from pipeline.processors import build, check
 from pipeline.signal import Signal
 from tests.golden.processors.rows import RECORDS, attributes, batch, resources
+from tests.support.laws import examples
 
 TEXTS = [
     "a=x", "a!=x", "attributes.a>0", "resource.b=12", "level>=ERROR", 'service="x"',
@@ -24,7 +25,7 @@ def run(texts, records, signal=Signal.LOGS):
 
 
 @given(RECORDS, st.sampled_from(TEXTS))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 def test_a_condition_and_its_opposite_share_all_records_between_them(records, text):
     kept, rest = run([text], records), run([f"NOT ({text})"], records)
 
@@ -32,7 +33,7 @@ def test_a_condition_and_its_opposite_share_all_records_between_them(records, te
 
 
 @given(RECORDS, st.lists(st.sampled_from(TEXTS), min_size=1, max_size=3))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_several_conditions_are_one_joined_by_or_and_several_filters(records, texts):
     joined = run([" OR ".join(f"({text})" for text in texts)], records)
     apart = [set(run([text], records)) for text in texts]

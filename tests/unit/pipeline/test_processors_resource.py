@@ -14,6 +14,7 @@ from pipeline.schema import TEXT
 from pipeline.signal import Signal
 from pipeline.value import DOUBLE, encode
 from tests.golden.processors.rows import ATTRIBUTE_LISTS, attributes, batch, lists, resources
+from tests.support.laws import examples
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "processors" / "attributes.json"
 CASES = json.loads(GOLDEN.read_text())
@@ -40,7 +41,7 @@ def found(column):
     st.lists(st.sampled_from(ACTIONS), min_size=1, max_size=4),
     st.lists(ATTRIBUTE_LISTS, max_size=6),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_resources_become_what_the_processor_attributes_makes_of_records(actions, given_lists):
     (process,) = build([{"attributes": {"actions": actions}}], Signal.LOGS)
     records = batch(Signal.LOGS, len(given_lists), attributes=attributes(given_lists))

@@ -3,17 +3,23 @@
 import random
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from otlp.codec import Decoder, validate
 from pipeline.signal import Signal
 from pipeline.window import TimeWindow
 from query.jaeger import arrays
 from query.jaeger.adjust import adjust
+from query.jaeger.archived import together
 from query.jaeger.config import JaegerConfig
 from query.jaeger.model import model
+from query.jaeger.remarks import written
 from query.jaeger.texts import duration, nanoseconds
 from tests.support.jaegers import MS, Sent
+from tests.support.otlp_strategies import LAWS
 from tests.support.stores import NOW
 
 H1, H2 = {"ip": "1.1.1.1"}, {"ip": "2.2.2.2"}
@@ -222,3 +228,36 @@ def test_durations_are_written_as_go_does(value, text):
     assert duration(value) == text
     if value:
         assert nanoseconds(text) == value
+
+
+@given(st.lists(st.sampled_from(["here", "archived", "both"]), min_size=1, max_size=12))
+@LAWS
+def test_what_is_here_and_what_is_archived_are_together_each_span_once(places):
+    sent = Sent()
+    for number in range(len(places)):
+        sent.span("api", trace=1 + number % 2, span=number + 1, at=NOW + number // 3)
+    rows = stored(sent)
+    ordinals = pa.array(range(len(places)), pa.uint32())
+    zeros = pa.array([0] * len(places), pa.uint32())
+    for name, column in (("epoch", zeros), ("partition", zeros), ("ordinal", ordinals)):
+        rows = rows.append_column(name, column)
+    keys = [(name, "ascending") for name in ("trace_id", "time", "span_id")]
+    whole = rows.take(pc.sort_indices(rows, sort_keys=keys))
+    parts = [
+        whole.filter(
+            pa.array([places[at] in (name, "both") for at in whole["ordinal"].to_pylist()])
+        )
+        for name in ("here", "archived")
+    ]
+    assert together(*parts) == whole
+
+
+@given(st.lists(st.tuples(st.booleans(), st.lists(st.text(), max_size=2)), max_size=6))
+@LAWS
+def test_what_is_written_among_attributes_is_what_is_said(said):
+    sent = Sent()
+    for own, _ in said:
+        sent.span("api", trace=1, tags={"a": 1, "@jaeger@warnings": ["own"]} if own else {})
+    rows = stored(sent)
+    warnings = {row: texts for row, (_, texts) in enumerate(said) if texts}
+    assert model(written(rows, warnings)) == model(rows, warnings)

@@ -8,6 +8,7 @@ from pipeline.plan import Operator, Search
 from query.language import literal, tree
 from query.language.parse import CONDITIONS_MAX, DEPTH_MAX, LENGTH_MAX, VALUES_MAX, parse
 from query.wrong import Place, WrongQuery
+from tests.support.laws import examples
 
 PIECES = [
     " ", "(", ")", ",", "=", "=~", "!~", "!=", "<", '"x y"', "'", "`a b`", "resource.", "a.*", "|",
@@ -48,7 +49,7 @@ queries = st.recursive(leaves, joined, max_leaves=12).map(tree.Query)
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(80))
 @given(queries)
 @example(tree.Query())
 def test_what_is_printed_reads_back_as_the_same_tree(query):

@@ -110,8 +110,7 @@ async def test_case_9_times_of_year_1_are_times_that_are_not_set():
         assert len(spans(chunks[0])) == 1
         around = {"start_time_min": YEAR_1, "start_time_max": YEAR_1}
         assert await asking.find(V2, **around) == ["1"]
-        code, _ = await asking.wrong(V2, "ArchiveTrace", {"trace_id": id_of(1), **unset})
-        assert code is grpc.StatusCode.INTERNAL
+        await asking.one(V2, "ArchiveTrace", trace_id=id_of(1), **unset)
         assert await asking.wrong(V2, "GetDependencies", unset) == (
             INVALID,
             "StartTime and EndTime must be initialized.",
@@ -252,11 +251,37 @@ async def test_case_17_raw_traces_have_what_was_sent_twice():
         assert len(raw.spans) == 2
 
 
-async def test_case_18_there_is_no_archive():
-    # Jaeger's own words for a store without one; a trace stays as long as its retention says.
+async def test_case_18_a_trace_is_archived_or_not_there():
     sent = Sent()
     sent.span("shop", trace=1)
     async with jaeger() as asking:
+        await asking.send(sent)
+        for _ in range(2):
+            await asking.one(V2, "ArchiveTrace", trace_id=id_of(1))
+        (chunk,) = await asking.all(V2, "GetTrace", trace_id=id_of(1))
+        assert len(chunk.spans) == 1
+        assert await asking.wrong(V2, "ArchiveTrace", {"trace_id": id_of(2)}) == (
+            grpc.StatusCode.NOT_FOUND,
+            "trace not found",
+        )
+        assert (await asking.wrong(V2, "ArchiveTrace", {"trace_id": bytes(16)}))[0] is INVALID
+
+
+async def test_traces_of_a_storage_role_elsewhere_are_read_and_archived():
+    sent = Sent()
+    sent.span("shop", trace=1)
+    async with jaeger("remote") as asking:
+        await asking.send(sent)
+        await asking.one(V2, "ArchiveTrace", trace_id=id_of(1))
+        (chunk,) = await asking.all(V2, "GetTrace", trace_id=id_of(1))
+        assert len(chunk.spans) == 1
+
+
+async def test_case_18_without_an_archive_it_says_so():
+    # In Jaeger's own words for a store without one.
+    sent = Sent()
+    sent.span("shop", trace=1)
+    async with jaeger(archive_for=0) as asking:
         await asking.send(sent)
         assert await asking.wrong(V2, "ArchiveTrace", {"trace_id": id_of(1)}) == (
             grpc.StatusCode.INTERNAL,

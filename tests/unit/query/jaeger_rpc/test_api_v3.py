@@ -12,10 +12,12 @@ INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
 async def test_case_21_a_trace_is_what_was_sent_however_its_id_is_written():
     sent = Sent()
+    sent.span("shop", "visit", trace=0xABC, span=3, lasts=9 * MS, status=1)
     span = sent.span(
         "shop",
         "buy",
         trace=0xABC,
+        span=4,
         parent=3,
         kind=2,
         resource={"zone": "z"},
@@ -33,7 +35,7 @@ async def test_case_21_a_trace_is_what_was_sent_however_its_id_is_written():
         dropped_links_count=3,
     )
     span.links[0].trace_state = "c=d"
-    around = sent.request.resource_spans[0]
+    around = sent.request.resource_spans[1]
     around.schema_url, around.scope_spans[0].schema_url = "https://r", "https://s"
     async with jaeger() as asking:
         await asking.send(sent)

@@ -15,6 +15,7 @@ from tests.support.jaeger_rpc import (
     CAPABILITIES,
     DEPENDENCIES,
     TRACES,
+    V3,
     YEAR_1,
     at,
     id_of,
@@ -61,6 +62,42 @@ async def test_case_32_a_store_gives_what_was_sent_unadjusted():
         await asking.send(sent, sent)
         (told,) = await asking.all(TRACES, "GetTraces", query=asked(1))
         assert [[one.key for one in span.attributes] for span in spans(told)] == [["b", "a"]] * 2
+
+
+async def test_a_service_without_a_name_has_the_one_that_jaeger_would_have_stored():
+    sent = Sent()
+    sent.span(None, trace=1)
+    async with jaeger() as asking:
+        await asking.send(sent)
+        (told,) = await asking.all(TRACES, "GetTraces", query=asked(1))
+        (name,) = (await asking.one(TRACES, "GetServices")).services
+        (found,) = told.resource_spans[0].resource.attributes
+        assert (found.key, found.value.string_value) == ("service.name", name)
+        assert name == "missing-service-name"
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "query"),
+    [
+        (V3, "FindTraces", ALWAYS),
+        (V3, "FindTraces", ALWAYS | {"raw_traces": True}),
+        (TRACES, "FindTraces", ALWAYS),
+        (TRACES, "GetTraces", asked(1)),
+    ],
+)
+async def test_a_trace_of_too_many_spans_says_so_where_jaeger_looks(service, method, query):
+    sent = Sent()
+    for number in range(5):
+        sent.span("shop", trace=1, at=NOW + number)
+    async with jaeger(trace_spans_max=3) as asking:
+        await asking.send(sent)
+        (told,) = await asking.all(service, method, query=query)
+    first, *others = spans(told)
+    assert [list(one.attributes) for one in others] == [[], []]
+    (said,) = first.attributes
+    assert said.key == "@jaeger@warnings"
+    (text,) = said.value.array_value.values
+    assert "only the first 3 spans" in text.string_value
 
 
 @pytest.mark.parametrize(
