@@ -1,6 +1,6 @@
 """Which columns a condition may name and what with they are compared, in every backend."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Final
 
@@ -140,10 +140,37 @@ def check_level(level: Level) -> None:
         raise Rejected(f"only conditions ask for attributes of {level}s")
 
 
+def check_text(signal: Signal, field: Column | AttributeField) -> None:
+    """Raise Rejected for what has no texts to list; a column's name becomes part of a statement."""
+    if isinstance(field, AttributeField):
+        check_level(field.level)
+    elif COLUMNS[signal].get(field.name) is not Kind.TEXT:
+        raise Rejected(f"{signal} have no column {field.name!r} that holds text")
+
+
+def check_step(step_ns: int) -> None:
+    """Raise Rejected for intervals that are none."""
+    if step_ns < 1:
+        raise Rejected(f"step_ns: {step_ns} is not at least 1")
+
+
+def check_trace_ids(ids: Iterable[bytes]) -> None:
+    """Raise Rejected for an ID that no trace has."""
+    for one in ids:
+        if len(one) != _ID_BYTES["trace_id"]:
+            raise Rejected(f"trace_id has {_ID_BYTES['trace_id']} bytes, not {len(one)}")
+
+
 def check_heads(heads: Sequence[Head]) -> None:
     """Raise Rejected for more heads than a store compares."""
     if len(heads) > HEADS_MAX or any(one.partition >= HEADS_MAX for one in heads):
         raise Rejected(f"heads: at most those of the partitions 0 to {HEADS_MAX - 1}")
+
+
+def check_partitions(number: int) -> None:
+    """Raise Rejected for more partitions than a bus has, and for none."""
+    if not 1 <= number <= HEADS_MAX:
+        raise Rejected(f"partitions: {number} is not 1 to {HEADS_MAX}")
 
 
 def _leaf(signal: Signal, condition: Compare | OneOf | Exists | Find) -> None:

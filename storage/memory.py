@@ -15,7 +15,6 @@ from pipeline.plan import (
     CUT,
     And,
     Archive,
-    AttributeField,
     Changes,
     Column,
     Compare,
@@ -52,7 +51,17 @@ from pipeline.signal import Signal
 from storage import answers, archive, survey
 from storage.answers import COUNTED, LEDGER, POSITIONS, RECORDS, SUMMARY
 from storage.evaluate import Row, matches
-from storage.fields import PARTS, check, check_heads, check_level, check_whole
+from storage.fields import (
+    PARTS,
+    check,
+    check_heads,
+    check_level,
+    check_partitions,
+    check_step,
+    check_text,
+    check_trace_ids,
+    check_whole,
+)
 from storage.ranges import rows as in_memory
 from storage.ranges.compute import compute
 from storage.ranges.groups import group
@@ -127,6 +136,7 @@ class MemoryStore:
             case Traces():
                 return self._traces(plan)
             case Trace():
+                check_trace_ids([plan.trace_id])
                 spans = self._all(Signal.TRACES, plan.tenant)
                 wanted = pa.scalar(plan.trace_id, schema.TRACE_ID)
                 of_trace = spans.filter(pc.equal(spans["trace_id"], wanted))
@@ -162,6 +172,7 @@ class MemoryStore:
         return compute(plan, group(plan, series), every)
 
     def _positions(self, plan: Positions) -> pa.Table:
+        check_partitions(plan.partitions)
         found = []
         for (signal, partition), groups in self._groups.items():
             if partition < plan.partitions and groups:
@@ -170,6 +181,7 @@ class MemoryStore:
         return pa.Table.from_pylist(found, schema=POSITIONS)
 
     def _ledger(self, plan: Ledger) -> pa.Table:
+        check_step(plan.step_ns)
         until = {(one.signal, one.partition): (one.epoch, one.last) for one in plan.until}
         sums: defaultdict[tuple[str, int], Counts] = defaultdict(Counts)
         for log, groups in self._groups.items():
@@ -205,8 +217,7 @@ class MemoryStore:
                 found = survey.every_key(plan, self._rows_of(plan.signal, plan.tenant))
                 return _table(answers.KEYS, found)
             case Values():
-                if isinstance(plan.field, AttributeField):
-                    check_level(plan.field.level)
+                check_text(plan.signal, plan.field)
                 rows = self._rows_of(plan.signal, plan.tenant)
                 return _table(answers.VALUES, survey.values(plan, rows))
             case Operations():
@@ -283,6 +294,7 @@ class MemoryStore:
         return archive.answer(len(kept) + len(fresh))
 
     def _spans(self, plan: Spans) -> pa.Table:
+        check_trace_ids(plan.trace_ids)
         spans = self._all(Signal.TRACES, plan.tenant)
         if plan.archived:
             spans = self._archived[plan.tenant]
@@ -294,6 +306,7 @@ class MemoryStore:
         return found.take(order).select(answers.span_columns(plan).names)
 
     def _traces(self, plan: Traces) -> pa.Table:
+        check_trace_ids([plan.after.trace_id] if plan.after else [])
         spans = self._all(Signal.TRACES, plan.tenant)
         if plan.whole is None:
             check(Signal.TRACES, plan.where)

@@ -214,7 +214,7 @@ def _figures(given: parameters.Given, now_ns: int) -> monitor.Asked:
         raise Rejected("unable to parse param 'service': please provide at least one service name")
     by_operation = parameters.flag(given, "groupByOperation")
     times = {
-        name: parameters.integer(given, name, default) * _MS
+        name: parameters.integer(given, name, default, parameters.MS_MAX) * _MS
         for name, default in (
             ("endTs", now_ns // _MS),
             ("lookback", 3_600_000),

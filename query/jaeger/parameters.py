@@ -23,6 +23,8 @@ _HEX: Final = re.compile(r"[0-9a-fA-F]{1,32}")
 _BASE64_MAX: Final = 24
 _INT32_MAX: Final = 2**31 - 1
 _INT64_MAX: Final = 2**63 - 1
+MS_MAX: Final = _INT64_MAX // 10**6
+"""Milliseconds whose nanoseconds are 64 bits."""
 _BOOLS: Final = {
     **dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True),
     **dict.fromkeys(("0", "f", "F", "FALSE", "false", "False", ""), False),

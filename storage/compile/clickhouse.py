@@ -10,7 +10,7 @@ from storage.answers import PLACE, span_columns
 from storage.compile import pages, points, rows
 from storage.compile.condition import Listed
 from storage.compile.parameters import Parameters, Statement
-from storage.fields import check
+from storage.fields import check, check_trace_ids
 from storage.newest import HOUR_NS
 from storage.tables import ARCHIVE, AS_DOUBLE, AS_INT
 
@@ -82,6 +82,7 @@ ORDER BY start_ns DESC, trace_id DESC"""
 
 def trace(plan: Trace) -> Statement:
     """Return the spans of one trace, oldest first."""
+    check_trace_ids([plan.trace_id])
     parameters = Parameters()
     who = f"tenant = {parameters.add(plan.tenant, 'String')}"
     wanted = f"{who} AND trace_id = {parameters.fixed(plan.trace_id)}"
@@ -96,6 +97,7 @@ def trace(plan: Trace) -> Statement:
 
 def spans(plan: Spans) -> Statement:
     """Return the spans of traces, trace by trace, oldest first."""
+    check_trace_ids(plan.trace_ids)
     parameters = Parameters()
     who = f"tenant = {parameters.add(plan.tenant, 'String')}"
     ids = [one.hex() for one in plan.trace_ids]

@@ -8,12 +8,14 @@ from pipeline.plan import Ledger, Positions
 from pipeline.signal import Signal
 from storage.answers import COUNTED
 from storage.compile.parameters import Parameters, Statement
+from storage.fields import check_partitions, check_step
 
 HOUR_NS: Final = 3600 * 10**9
 
 
 def positions(plan: Positions) -> Statement:
     """Return the newest commit record of each log, each found by the primary key."""
+    check_partitions(plan.partitions)
     parameters = Parameters()
     return Statement(" UNION ALL ".join(_newest(plan, parameters)), parameters.bound)
 
@@ -31,6 +33,7 @@ def _newest(plan: Positions, parameters: Parameters) -> Iterator[str]:
 
 def ledger(plan: Ledger) -> Statement:
     """Return the sums of a tenant's counts, by signal and interval."""
+    check_step(plan.step_ns)
     parameters = Parameters()
     tenant = parameters.add(plan.tenant, "String")
     start, end, step = (

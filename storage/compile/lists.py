@@ -18,7 +18,7 @@ from pipeline.signal import Signal
 from storage.compile.condition import PARSED, SCOPE, like
 from storage.compile.parameters import Parameters, Statement
 from storage.compile.rows import within
-from storage.fields import check_level
+from storage.fields import check_level, check_text
 from storage.tables import RECORD_TABLES
 
 _HOUR: Final = "intDiv(time, 3600000000000)"
@@ -107,6 +107,7 @@ def metrics(plan: Metrics) -> Statement:
 
 def values(plan: Values) -> Statement:
     """Return the texts that a field has."""
+    check_text(plan.signal, plan.field)
     parameters = Parameters()
     sources = " UNION ALL ".join(_Sources(plan, parameters).of(plan.field))
     limit = parameters.add(plan.limit, "UInt64")
@@ -126,7 +127,6 @@ class _Sources:
     def of(self, field: Column | AttributeField) -> list[str]:
         if isinstance(field, Column):
             return [self._of_column(field.name)]
-        check_level(field.level)
         every = (Level.RECORD, Level.RESOURCE, Level.SCOPE)
         levels = every if field.level is Level.ANY else (field.level,)
         return [self._of_level(one, field.key) for one in levels]

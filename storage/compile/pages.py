@@ -5,6 +5,7 @@ from typing import Final
 
 from pipeline.plan import Head, Place, TracePlace
 from storage.compile.parameters import Parameters
+from storage.fields import check_trace_ids
 
 ORDER: Final = "time DESC, epoch DESC, partition DESC, sequence DESC, ordinal DESC"
 """The order of records, newest first; no two are equal in it."""
@@ -34,6 +35,7 @@ def after_trace(place: TracePlace | None, parameters: Parameters) -> list[str]:
     """Return the condition of groups, traces, that come after a place."""
     if place is None:
         return []
+    check_trace_ids([place.trace_id])
     time = parameters.add(place.matched_ns, "UInt64")
     return [f"(matched_ns, trace_id) < ({time}, {parameters.fixed(place.trace_id)})"]
 

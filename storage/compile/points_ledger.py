@@ -7,11 +7,13 @@ from storage.answers import COUNTED
 from storage.compile import parameters
 from storage.compile.series_ranges import HOUR_NS
 from storage.compile.timescale import Statement
+from storage.fields import check_partitions, check_step
 from storage.timescale.text import written
 
 
 def positions(plan: Positions) -> Statement:
     """Return the newest commit record of each log."""
+    check_partitions(plan.partitions)
     return Statement(
         "SELECT DISTINCT ON (partition) signal, partition, epoch, last, log FROM commits "
         "WHERE signal = $1 AND partition < $2::int4 ORDER BY partition, epoch DESC, last DESC",
@@ -21,6 +23,7 @@ def positions(plan: Positions) -> Statement:
 
 def ledger(plan: Ledger) -> Statement:
     """Return the sums of a tenant's counts, by signal and interval."""
+    check_step(plan.step_ns)
     bound = parameters.Positions()
     tenant = bound.add(written(plan.tenant), "text")
     start, end, step, hour = (

@@ -18,7 +18,7 @@ from pipeline.plan import (
 from storage.compile.parameters import Positions
 from storage.compile.series_condition import SCOPE
 from storage.compile.timescale import Statement
-from storage.fields import check_heads, check_level
+from storage.fields import check_heads, check_level, check_text
 from storage.tables import POINT_TABLES
 from storage.timescale.text import written
 
@@ -125,6 +125,7 @@ def metrics(plan: Metrics) -> Statement:
 
 def values(plan: Values) -> Statement:
     """Return the texts that a field has."""
+    check_text(plan.signal, plan.field)
     parameters = Positions()
     sources = " UNION ".join(_sources(plan.field, plan.tenant, plan.prefix, parameters))
     limit = parameters.add(plan.limit, "int8")
@@ -140,7 +141,6 @@ def _sources(
         column = SCOPE.get(field.name, field.name)
         where = _named(parameters, tenant, column, prefix)
         return [f"SELECT {column} AS value FROM {table} WHERE {where}"]
-    check_level(field.level)
     levels = TABLES if field.level is Level.ANY else (field.level,)
     who = _named(parameters, tenant, "a.value", prefix)
     key = parameters.add(written(field.key), "text")

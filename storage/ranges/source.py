@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from pipeline import schema
 from pipeline.errors import Rejected
-from pipeline.plan import And, AttributeField, Column, Compare, Condition, Measure, Not, Or, Range
+from pipeline.plan import And, Column, Compare, Condition, Measure, Not, Or, Range
 from pipeline.signal import Signal
-from storage.fields import check, check_level
+from storage.fields import check, check_text
 
 DELTA: Final = 1
 CUMULATIVE: Final = 2
@@ -150,8 +150,7 @@ def check_range(plan: Range) -> None:
     if not 0 <= plan.quantile <= 1:
         raise Rejected(f"a quantile is between 0 and 1, not {plan.quantile}")
     for one in plan.by:
-        if isinstance(one, AttributeField):
-            check_level(one.level)
+        check_text(Signal.METRICS, one)
 
 
 def first_ns(plan: Range, source: Source) -> int:

@@ -111,6 +111,7 @@ async def test_case_34_figures_are_computed_from_spans(kind):
         ("calls", {"service": "api", "spanKind": "bad"}, "unsupported span kind: 'bad'"),
         ("errors", {"service": "api", "step": "0"}, "unable to parse param 'step'"),
         ("errors", {"service": "api", "endTs": "x"}, "unable to parse param 'endTs'"),
+        ("errors", {"service": "api", "endTs": str(2**63 - 1)}, "unable to parse param 'endTs'"),
         ("errors", {"service": "api", "groupByOperation": "x"}, "unable to parse param 'group"),
         ("errors", {"service": "api", "step": "1"}, "lookback and ratePer are 4200000 times"),
     ],

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from pipeline.errors import Rejected
 from pipeline.plan import Ledger, Positions, Reached
 from pipeline.ports import Commit, Counts, Group
 from pipeline.reason import Reason
@@ -118,6 +119,19 @@ async def test_the_newest_place_of_every_log_is_told(store):
         ("logs", 0, 2, 2, "log"),
         ("traces", 1, 1, 7, "log"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("plan", "reason"),
+    [
+        (Positions(0), "partitions: 0 is not 1 to 256"),
+        (Positions(2**40), "partitions: 1099511627776 is not 1 to 256"),
+        (Ledger("a", 0, 100, 0, NOW, ()), "step_ns: 0 is not at least 1"),
+    ],
+)
+async def test_what_has_no_bound_is_refused(store, plan, reason):
+    with pytest.raises(Rejected, match=reason):
+        await ask(store, plan)
 
 
 @pytest.mark.parametrize("signal", Signal)

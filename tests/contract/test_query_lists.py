@@ -195,6 +195,14 @@ def test_what_was_stored_since_is_the_same_everywhere(engines, signal):
             engines.runner.run(ask(store, Changes(signal, "a", *EVER, (Head(256, 1, 1),), 1)))
 
 
+@pytest.mark.parametrize("name", ["(SELECT any(body) FROM logs)", "trace_id", "kind", "nothing"])
+def test_values_are_those_of_columns_that_hold_text(engines, name):
+    plan = Values(Signal.TRACES, "a", Column(name), "", *EVER, 10, 10)
+    for store in engines.stores:
+        with pytest.raises(Rejected, match="that holds text"):
+            engines.runner.run(ask(store, plan))
+
+
 @pytest.mark.parametrize("prefix", ["", "a", "api", "é"])
 def test_services_and_operations_are_the_same_everywhere(engines, prefix):
     for signal in (None, *Signal):

@@ -160,6 +160,7 @@ def test_series_are_the_same_everywhere(stores):
         ({"where": Compare(Column("no"), Operator.EQUAL, "x")}, "have no column no"),
         ({"quantile": 1.5}, "between 0 and 1"),
         ({"step_ns": 0}, "steps of at least"),
+        ({"by": (Column("(SELECT 1)"),)}, "no column '.SELECT 1.' that holds text"),
         ({"end_ns": 2**64}, "2262"),
     ],
 )

@@ -23,6 +23,8 @@ from pipeline.plan import (
     Search,
     Spans,
     Table,
+    Trace,
+    TracePlace,
     Traces,
 )
 from pipeline.signal import Signal
@@ -55,6 +57,20 @@ async def stored(store):
 
 def ids(rows, name="span_id"):
     return [int.from_bytes(one, "big") for one in rows[name].to_pylist()]
+
+
+@BACKENDS
+async def test_an_id_has_16_bytes(kind):
+    after = TracePlace(1, b"")
+    asked = (
+        Trace(TENANT, b"", 1),
+        Spans(TENANT, (bytes(16), bytes(15)), 1),
+        Traces(TENANT, *EVER, None, 1, after=after),
+    )
+    async with rig(kind) as behind:
+        for plan in asked:
+            with pytest.raises(Rejected, match="trace_id has 16 bytes, not"):
+                await ask(behind.store, plan)
 
 
 @BACKENDS

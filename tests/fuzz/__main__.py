@@ -1,4 +1,4 @@
-"""`make fuzz`: MINUTES= (10), SEED= (printed, repeatable), CASE= (one case alone)."""
+"""`make fuzz`: MINUTES= (10), SEED= (printed, repeatable), CASE= (one alone)."""
 
 import asyncio
 import os
@@ -7,7 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.fuzz.campaign import SETTINGS, Campaign, Report, Slack, after, shown
+from tests.fuzz.aftermath import GROWTH, Slack, after
+from tests.fuzz.campaign import SETTINGS, Campaign
+from tests.fuzz.report import Report, shown
 from tests.support.aura_process import Aura
 
 FOLDER = Path("build/fuzz")
@@ -24,7 +26,7 @@ def main() -> int:
     ):
         campaign = Campaign(aura, seed, seconds)
         if case:
-            asyncio.run(campaign.case(int(case)))
+            asyncio.run(campaign.again(case))
         else:
             asyncio.run(campaign.run())
         after(aura, campaign.report, Slack(resident_mib=200))
@@ -35,7 +37,9 @@ def _told(seed: int, report: Report) -> int:
     print(f"sent {dict(report.sent)}, answers {dict(sorted(report.statuses.items()))}")
     print(f"clean records answered {len(report.clean)}")
     print(f"after the warm-up {report.warm}\nat the end        {report.end}")
-    print(f"resident {report.resident_mib} MiB")
+    step = max(1, len(report.held) // 15)
+    print(f"resident {[one.resident_mib for one in report.held[::step]]} MiB")
+    print("the floor rose by", {name: report.growth(name) for name in GROWTH})
     if report.failures:
         print(shown(seed, report, FOLDER))
     return 1 if report.failures else 0

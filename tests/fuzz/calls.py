@@ -1,4 +1,4 @@
-"""Calls of gRPC by a seed, and bytes on its port that are none."""
+"""Calls of gRPC by a seed: made, given up, and their answers looked at."""
 
 import asyncio
 from contextlib import suppress
@@ -8,15 +8,12 @@ from random import Random
 import grpc
 from grpc import aio
 
-from pipeline.signal import Signal
-from tests.fuzz import chance as odd
-from tests.fuzz import mutate, telemetry, wire
-from tests.support.numbered import METHODS
+from tests.fuzz.rpcs import PORTS, Method
 
 OTHERS = (
-    "/grpc.health.v1.Health/Check",
     "/grpc.health.v1.Health/Watch",
     "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export",
+    "/aura.v1.Storage/Walk",
     "/",
     "/a/b/c",
 )
@@ -25,6 +22,7 @@ METADATA = (
     ("odd-bin", b"\0\xff" * 40),
     ("big", "x" * 4000),
     ("content-encoding", "gzip"),
+    ("x-scope-orgid", "../other"),
 )
 FINE = {
     grpc.StatusCode.OK,
@@ -37,7 +35,7 @@ FINE = {
     grpc.StatusCode.PERMISSION_DENIED,
 }
 """What a bad call may be answered with: UNKNOWN and INTERNAL are bugs of ours."""
-
+ANSWER_BYTES_MAX = 64 * 2**20
 
 UNSENT = "Internal error from Core"
 """What the client's own library says when the answer came before its last message was sent."""
@@ -45,9 +43,12 @@ UNSENT = "Internal error from Core"
 
 @dataclass(frozen=True)
 class Call:
-    """A call with so many messages, which its caller may give up early."""
+    """A call of a port's method with so many messages, which its caller may give up early."""
 
-    method: str
+    port: str
+    method: Method
+    path: str
+    """The method's own, or one that the port does not have."""
     messages: tuple[bytes, ...]
     metadata: tuple[tuple[str, str | bytes], ...]
     compression: grpc.Compression
@@ -57,28 +58,28 @@ class Call:
 def draw(seed: int, number: int) -> Call:
     """Return the call of this number; the same at every time."""
     chance = Random(f"{seed}:call:{number}")
-    signal = chance.choice(tuple(Signal))
-    method = METHODS[signal] if chance.random() < 0.9 else chance.choice(OTHERS)
+    port = chance.choice(tuple(PORTS))
+    method = chance.choice(PORTS[port])
+    path = method.path if chance.random() < 0.97 else chance.choice(OTHERS)
     count = chance.choice((0, 2, 5)) if chance.random() < 0.1 else 1
     return Call(
+        port,
         method,
-        tuple(_message(chance, signal) for _ in range(count)),
+        path,
+        tuple(method.body(chance) for _ in range(count)),
         tuple(chance.sample(METADATA, chance.choice((0, 0, 1, 2)))),
         chance.choice((grpc.Compression.NoCompression, grpc.Compression.Gzip)),
         chance.uniform(0.001, 0.05) if chance.random() < 0.1 else None,
     )
 
 
-def _message(chance: Random, signal: Signal) -> bytes:
-    whole = telemetry.request(chance, signal, chance.choice((0.0, 0.1, 0.5))).SerializeToString()
-    draw_ = chance.random()
-    if draw_ < 0.4:
-        return whole
-    if draw_ < 0.75:
-        return mutate.damaged(chance, whole)
-    if draw_ < 0.8:
-        return wire.compressed(chance, whole, "gzip")
-    return odd.noise(chance, 400)
+def channel(port: int) -> aio.Channel:
+    """Return a channel with a connection of its own."""
+    options = [
+        ("grpc.use_local_subchannel_pool", 1),
+        ("grpc.max_receive_message_length", ANSWER_BYTES_MAX),
+    ]
+    return aio.insecure_channel(f"127.0.0.1:{port}", options=options)
 
 
 async def complaints(channel: aio.Channel, call: Call, deadline_s: float) -> list[str]:
@@ -88,47 +89,60 @@ async def complaints(channel: aio.Channel, call: Call, deadline_s: float) -> lis
         for message in call.messages:
             yield message
 
-    stub = channel.stream_unary(call.method)
+    # A unary answer is a stream of one.
+    stub = channel.stream_stream(call.path)
     patience_s = call.patience_s or deadline_s
     made = stub(
         messages(), metadata=call.metadata, compression=call.compression, timeout=patience_s
     )
+    found = await _answers(made)
+    code, details = await made.code(), await made.details()
+    if code is grpc.StatusCode.OK:
+        return _wrong(call, found)
+    if code in FINE or details == UNSENT or _excused(call, code, details):
+        return []
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return [f"no answer within {deadline_s:g} s"]
+    return [f"{code.name}: {details}"]
+
+
+async def _answers(made: aio.StreamStreamCall) -> list[bytes]:
+    """Return the messages that came; the call says how it ended."""
+    found: list[bytes] = []
     with suppress(aio.AioRpcError):
         try:
-            await made
+            async for message in made:
+                found.append(message)  # noqa: PERF401 - what came before an error counts, too
         except asyncio.CancelledError:
             # So the library says that the server answered before all messages were sent.
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-    code = await made.code()
-    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return [] if call.patience_s else [f"no answer within {deadline_s:g} s"]
-    if code is grpc.StatusCode.CANCELLED:
-        return [] if call.patience_s or len(call.messages) > 1 else ["cancelled by nobody"]
-    if await made.details() == UNSENT and len(call.messages) > 1:
-        return []
-    return [] if code in FINE else [f"{code.name}: {await made.details()}"]
+    return found
 
 
-async def disturb(port: int, chance: Random) -> None:
-    """Open a connection of HTTP/2 and send what no client sends."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    frames = b"".join(_frame(chance) for _ in range(chance.randint(0, 12)))
-    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" if chance.random() < 0.8 else b""
-    with suppress(ConnectionError, TimeoutError):
-        writer.write(preface + frames)
-        await asyncio.wait_for(reader.read(4096), 0.2)
-    writer.transport.abort()
+def _excused(call: Call, code: grpc.StatusCode, details: str) -> bool:
+    """Tell whether the caller gave up, sent too much, or asked for what Jaeger refuses so."""
+    match code:
+        case grpc.StatusCode.DEADLINE_EXCEEDED:
+            return call.patience_s is not None
+        case grpc.StatusCode.CANCELLED:
+            return call.patience_s is not None or len(call.messages) > 1
+        case grpc.StatusCode.INTERNAL:
+            return bool(call.method.refuses) and call.method.refuses in details
+    return False
 
 
-def _frame(chance: Random) -> bytes:
-    payload = odd.noise(chance, 60)
-    size = len(payload) if chance.random() < 0.8 else chance.randrange(2**24)
-    kind, flags, stream = (
-        chance.randrange(12),
-        chance.randrange(256),
-        chance.choice((0, 1, 3, 2**31)),
-    )
-    head = size.to_bytes(3, "big") + bytes((kind, flags)) + (stream % 2**32).to_bytes(4, "big")
-    return head + payload
+def _wrong(call: Call, found: list[bytes]) -> list[str]:
+    if call.path != call.method.path:
+        return ["what there is not was answered"]
+    try:
+        call.method.right(found)
+    except Exception as error:  # noqa: BLE001 - whatever a parser of the answer does not like
+        return [f"no answer of {call.path}: {error!r}"]
+    return []
+
+
+def shown(call: Call) -> str:
+    """Return what was called, with its messages."""
+    return f"{call.port} {call.path} {call.metadata} {call.messages!r:.1500}"

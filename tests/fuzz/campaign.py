@@ -1,65 +1,36 @@
-"""One run against one Aura: attack it, send it a clean load beside, and look what became of it."""
+"""One run against one Aura: attack it, and send it a clean load beside."""
 
 import asyncio
 import time
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import count
-from pathlib import Path
 from random import Random
 
 from grpc import aio
 
 from pipeline.signal import Signal
-from tests.fuzz import calls, cases, client, verdict
+from tests.fuzz import calls, cases, client, frames, verdict
 from tests.fuzz.client import Heard
+from tests.fuzz.report import CALL, Report
+from tests.fuzz.rpcs import PORTS
 from tests.fuzz.surface import OTLP, PROTOBUF
-from tests.fuzz.watch import Holds, holds, outcries
+from tests.fuzz.watch import holds
 from tests.fuzz.wire import Request, whole
-from tests.support.aura_process import Aura, poll
-from tests.support.numbered import PER_REQUEST, request, stored
+from tests.support.aura_process import Aura
+from tests.support.numbered import PER_REQUEST, request
 
 CONNECTIONS = 6
 CALLERS = 2
 DEADLINE_S = 35.0
 """Within which every request is answered: a question has 30 s, a body that does not come 2 s."""
 CLEAN_PAUSE_S = 0.1
-STEPS = 15
-"""Of the time; after a third of them Aura is warm."""
-QUIET_S = 40.0
-"""Within which nothing is left of the attack."""
+LOOK_S = 0.5
+WARM = 3
+"""This part of the time has passed when Aura is warm."""
 SETTINGS = {"AURA_INGESTOR_READ_TIMEOUT_S": "2s"}
-
-
-@dataclass(frozen=True)
-class Slack:
-    """How much more than after the warm-up may be held at the end."""
-
-    resident_mib: int
-    files: int = 64
-    sockets: int = 4
-    threads: int = 16
-
-
-@dataclass
-class Report:
-    """What a campaign found; `failures` by the number of the case."""
-
-    sent: Counter[str] = field(default_factory=Counter)
-    statuses: Counter[str] = field(default_factory=Counter)
-    failures: dict[str, list[str]] = field(default_factory=dict)
-    clean: set[str] = field(default_factory=set)
-    """Labels of the clean records that were answered with success."""
-    newest: dict[Signal, str] = field(default_factory=dict)
-    idle: Holds | None = None
-    warm: Holds | None = None
-    end: Holds | None = None
-    resident_mib: list[int] = field(default_factory=list)
-    """At even steps of the time."""
-
-    def fail(self, case: str, *what: str) -> None:
-        """Note what is wrong with a case."""
-        self.failures.setdefault(case, []).extend(what)
+RUNAWAY_MIB = 3072
+"""Beyond it the process is ended: one question must not take the machine."""
 
 
 class Campaign:
@@ -89,15 +60,20 @@ class Campaign:
         return self.report
 
     async def _watch(self, pid: int) -> None:
-        seconds = self._end - time.monotonic()
-        for step in range(1, STEPS):
-            await asyncio.sleep(seconds / STEPS)
-            if not self._left():
-                return
-            held = holds(pid)
-            self.report.resident_mib.append(held.resident_mib)
-            if step == STEPS // 3:
+        warm = time.monotonic() + (self._end - time.monotonic()) / WARM
+        while self._left():
+            try:
+                held = holds(pid)
+            except OSError:
+                return  # it has ended, as is seen afterwards
+            self.report.held.append(held)
+            if self.report.warm is None and time.monotonic() >= warm:
                 self.report.warm = held
+            if held.resident_mib > RUNAWAY_MIB:
+                self.report.fail("memory", f"{held.resident_mib} MiB: the process was ended")
+                self._aura.kill()
+                return
+            await asyncio.sleep(LOOK_S)
 
     def _left(self) -> bool:
         return time.monotonic() < self._end and self._alive() and len(self.report.failures) < 20
@@ -108,6 +84,14 @@ class Campaign:
     async def _attack(self) -> None:
         while self._left():
             await self.case(next(self._numbers))
+
+    async def again(self, name: str) -> None:
+        """Repeat one case or call, by the name under which it was reported."""
+        if name.startswith(CALL):
+            async with self._channels() as channels:
+                await self.call(channels, int(name.removeprefix(CALL)))
+        else:
+            await self.case(int(name))
 
     async def case(self, number: int) -> None:
         """Send the case of this number and note what is wrong with its answers."""
@@ -128,27 +112,34 @@ class Campaign:
     async def _call(self, first: int) -> None:
         number = first
         while self._left():
-            target = f"127.0.0.1:{self._aura.ports['ingestor.grpc']}"
-            async with aio.insecure_channel(
-                target, options=[("grpc.use_local_subchannel_pool", 1)]
-            ) as channel:
+            async with self._channels() as channels:
                 for _ in range(200):
                     if not self._left():
                         break
-                    await self.call(channel, number)
+                    await self.call(channels, number)
                     number += CALLERS
 
-    async def call(self, channel: aio.Channel, number: int) -> None:
+    @asynccontextmanager
+    async def _channels(self) -> AsyncIterator[dict[str, aio.Channel]]:
+        """Open a connection to each port of gRPC."""
+        async with AsyncExitStack() as up:
+            yield {
+                port: await up.enter_async_context(calls.channel(self._aura.ports[port]))
+                for port in PORTS
+            }
+
+    async def call(self, channels: dict[str, aio.Channel], number: int) -> None:
         """Make the call of this number and note what is wrong with its answer."""
-        found = await calls.complaints(channel, calls.draw(self._seed, number), DEADLINE_S)
+        call = calls.draw(self._seed, number)
+        found = await calls.complaints(channels[call.port], call, DEADLINE_S)
         self.report.sent["CALL"] += 1
         if found:
-            self.report.fail(f"call {number}", *found)
+            self.report.fail(f"{CALL}{number}", *found)
 
     async def _disturb(self) -> None:
         chance = Random(self._seed)
         while self._left():
-            await calls.disturb(self._aura.ports["ingestor.grpc"], chance)
+            await frames.disturb(self._aura.ports[chance.choice(tuple(PORTS))], chance)
             await asyncio.sleep(CLEAN_PAUSE_S)
 
     async def _clean(self, signal: Signal) -> None:
@@ -171,67 +162,3 @@ class Campaign:
                     self.report.clean.update(labels)
                     self.report.newest[signal] = labels[-1]
                     break
-
-
-def after(aura: Aura, report: Report, slack: Slack) -> None:
-    """Stop Aura and note what it lost, holds too much of, or cried out."""
-    if aura.process is None or aura.process.poll() is not None:
-        report.fail("alive", "the process has ended")
-        return
-    if aura.status("/readyz") != 200:
-        report.fail("ready", "not ready at the end")
-    _held(aura.process.pid, report, slack)
-    for text in outcries(aura.folder / "stderr.log"):
-        report.fail("log", text)
-    _settled(aura, report)
-    if aura.stop() != 0:
-        report.fail("stop", "a stop did not end well")
-    counts = stored(aura, "clean-")
-    if lost := report.clean - set(counts):
-        report.fail("lost", f"{len(lost)} of {len(report.clean)}, such as {sorted(lost)[:3]}")
-    if doubled := [label for label, number in counts.items() if number > 1]:
-        report.fail("doubled", f"{len(doubled)}, such as {doubled[:3]}")
-
-
-def _settled(aura: Aura, report: Report) -> None:
-    """Wait until the newest clean record of each signal is found: the others came before it."""
-    for signal, label in report.newest.items():
-        question = {"q": f'label="{label}"', "start": "now-3d"}
-        path = f"/v1/{signal}"
-        poll(lambda path=path, question=question: aura.ask(path, **question)[path[4:]], 60, label)
-
-
-def _held(pid: int, report: Report, slack: Slack) -> None:
-    """Wait until no connection is left, and compare with what was held before and in between."""
-    if report.idle is None or report.warm is None:
-        return
-    end = time.monotonic() + QUIET_S
-    while holds(pid).sockets > report.idle.sockets + slack.sockets and time.monotonic() < end:
-        time.sleep(0.05)
-    report.end = holds(pid)
-    for name, before in (
-        ("sockets", report.idle),
-        ("resident_mib", report.warm),
-        ("files", report.warm),
-        ("threads", report.warm),
-    ):
-        most = getattr(before, name) + getattr(slack, name)
-        if getattr(report.end, name) > most:
-            report.fail(name, f"{getattr(before, name)} before, {getattr(report.end, name)} now")
-
-
-def shown(seed: int, report: Report, folder: Path) -> str:
-    """Return the failures as text, with the bytes of each case in a file."""
-    lines = []
-    for name, found in report.failures.items():
-        lines.append(f"{name}: " + "\n    ".join(found))
-        if name.isdigit():
-            folder.mkdir(parents=True, exist_ok=True)
-            case = cases.draw(seed, int(name))
-            steps = [step for step in case.steps if isinstance(step, bytes)]
-            file = folder / f"{seed}-{name}"
-            file.write_bytes(b"".join(steps))
-            lines.append(f"    sent to {case.door.setting}, bytes in {file}; again with")
-            lines.append(f"    make fuzz SEED={seed} CASE={name}")
-            lines.append(f"    {case.demand.name} {case.steps!r:.1500}")
-    return "\n".join(lines)

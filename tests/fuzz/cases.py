@@ -4,7 +4,7 @@ from random import Random
 
 from pipeline.signal import Signal
 from tests.fuzz import chance as odd
-from tests.fuzz import jsons, mutate, questions, telemetry, wire
+from tests.fuzz import jaeger, jsons, mutate, questions, telemetry, wire
 from tests.fuzz.surface import (
     DOORS,
     ENCODINGS,
@@ -68,7 +68,7 @@ def draw(seed: int, number: int) -> Case:
 def _request(chance: Random, route: Route) -> Request:
     method = chance.choice(METHODS) if chance.random() < 0.05 else route.method
     headers, body = [], b""
-    if route.takes in {"otlp", "plain"}:
+    if route.takes in {"otlp", "plain", "transform"}:
         media_type, body = _body(chance, route)
         encoding = chance.choice(ENCODINGS) if chance.random() < 0.4 else ""
         body = wire.compressed(chance, body, encoding)
@@ -82,6 +82,8 @@ def _request(chance: Random, route: Route) -> Request:
 
 def _target(chance: Random, route: Route) -> bytes:
     path = route.path.replace("{id}", questions.letter(chance))
+    path = path.replace("{trace}", jaeger.trace(chance))
+    path = path.replace("{service}", jaeger.service(chance))
     whole = path
     if route.takes == "trace":
         path += questions.trace(chance)
@@ -93,6 +95,8 @@ def _target(chance: Random, route: Route) -> bytes:
         path += questions.page(chance)
     elif route.takes == "tail":
         path += questions.tail(chance)
+    elif route.takes in jaeger.PARAMETERS:
+        path += jaeger.string(chance, route.takes)
     elif chance.random() < 0.05:
         path += questions.string(chance, questions.signal(chance))
     return path.encode()
@@ -100,8 +104,9 @@ def _target(chance: Random, route: Route) -> bytes:
 
 def _body(chance: Random, route: Route) -> tuple[str, bytes]:
     """Return a media type and a body, which mostly fit."""
-    signal = Signal(route.path.rpartition("/")[2])
-    draw = chance.random()
+    transform = route.takes == "transform"
+    signal = Signal.TRACES if transform else Signal(route.path.rpartition("/")[2])
+    draw = 0.5 if transform else chance.random()
     if draw < 0.35:
         media_type, body = PROTOBUF, _protobuf(chance, signal)
     elif draw < 0.7 or route.takes == "otlp":

@@ -99,5 +99,22 @@ async def _answer(reader: asyncio.StreamReader, method: str) -> Answer:
     if headers.get("content-type", "").startswith(STREAM) and status == 200:
         return Answer(status, headers | {"connection": "close"}, b"")  # it ends when we do
     bodiless = (method == "HEAD" and not refused) or status in NO_BODY
-    body = b"" if bodiless else await reader.readexactly(int(headers["content-length"]))
-    return Answer(status, headers, body)
+    return Answer(status, headers, b"" if bodiless else await _body(reader, version, headers))
+
+
+async def _body(reader: asyncio.StreamReader, version: str, headers: dict[str, str]) -> bytes:
+    if headers.get("transfer-encoding") != "chunked":
+        if version == "HTTP/1.0" and "content-length" not in headers:
+            return await reader.read()  # HTTP's first version ends a stream so
+        return await reader.readexactly(int(headers["content-length"]))
+    body = bytearray()
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        body += await reader.readexactly(size)
+        await _blank(reader)
+    await _blank(reader)
+    return bytes(body)
+
+
+async def _blank(reader: asyncio.StreamReader) -> None:
+    if (line := await reader.readexactly(2)) != b"\r\n":
+        raise ValueError(f"a chunk ends with {line!r}")

@@ -18,8 +18,9 @@ class Route:
     """
     A path of a door, and what is sent there.
 
-    That is `otlp`, `plain`, `question`, `tail`, `trace`, `page` or `none`; `{id}` in the path
-    stands for the number of a dead letter.
+    That is `otlp`, `plain`, `question`, `tail`, `trace`, `page`, `transform`, `none`, or of
+    `jaeger.PARAMETERS`. In the path `{id}` stands for the number of a dead letter, `{trace}` and
+    `{service}` for what Jaeger's clients name.
     """
 
     door: Door
@@ -31,11 +32,12 @@ class Route:
 OTLP = Door("ingestor.http", "status")
 API = Door("ingestor.api", "told")
 QUERY = Door("query.listen", "error")
-GRPC = Door("ingestor.grpc", "none")
-DOORS = (OTLP, API, QUERY)
+JAEGER = Door("query.jaeger.listen", "jaeger")
+DOORS = (OTLP, API, QUERY, JAEGER)
 
 SIGNALS = ("logs", "traces", "metrics")
 PROBES = ("/healthz", "/readyz", "/metrics")
+FIGURES = ("latencies", "calls", "errors", "{trace}")
 ROUTES = (
     *(Route(OTLP, "POST", f"/v1/{signal}", "otlp") for signal in SIGNALS),
     *(Route(API, "POST", f"/v1/{signal}", "plain") for signal in SIGNALS),
@@ -46,7 +48,24 @@ ROUTES = (
     Route(API, "GET", "/v1/deadletters/{id}", "none"),
     Route(API, "POST", "/v1/deadletters/{id}/replay", "none"),
     Route(API, "DELETE", "/v1/deadletters/{id}", "none"),
-    *(Route(door, "GET", path, "none") for door in (API, QUERY) for path in PROBES),
+    *(Route(door, "GET", path, "none") for door in (API, QUERY, JAEGER) for path in PROBES),
+    Route(JAEGER, "GET", "/api/services", "none"),
+    Route(JAEGER, "GET", "/api/services/{service}/operations", "none"),
+    Route(JAEGER, "GET", "/api/operations", "jaeger operations"),
+    Route(JAEGER, "GET", "/api/traces", "jaeger search"),
+    Route(JAEGER, "GET", "/api/traces", "jaeger named"),
+    Route(JAEGER, "GET", "/api/traces/{trace}", "jaeger trace"),
+    Route(JAEGER, "POST", "/api/archive/{trace}", "none"),
+    Route(JAEGER, "POST", "/api/transform", "transform"),
+    Route(JAEGER, "GET", "/api/dependencies", "jaeger links"),
+    *(Route(JAEGER, "GET", f"/api/metrics/{one}", "jaeger figures") for one in FIGURES),
+    Route(JAEGER, "GET", "/api/v3/services", "none"),
+    Route(JAEGER, "GET", "/api/v3/operations", "jaeger operations"),
+    Route(JAEGER, "GET", "/api/v3/traces", "jaeger v3 search"),
+    Route(JAEGER, "GET", "/api/v3/traces/{trace}", "jaeger v3 trace"),
+    Route(JAEGER, "GET", "/api/v3/trace-summaries", "jaeger v3 search"),
+    Route(JAEGER, "GET", "/static/{trace}", "none"),
+    Route(JAEGER, "GET", "/search", "none"),
 )
 NOWHERE = ("/", "/v1", "/v1/profiles", "/v1/logs/more", "/%2e%2e/etc/passwd", "/v1//logs", "*")
 

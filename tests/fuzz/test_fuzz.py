@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 
-from tests.fuzz.campaign import SETTINGS, Campaign, Slack, after, shown
+from tests.fuzz.aftermath import Slack, after
+from tests.fuzz.campaign import SETTINGS, Campaign
+from tests.fuzz.report import shown
 from tests.support.aura_process import Aura
 
 SEED = 20260921

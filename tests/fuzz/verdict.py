@@ -9,6 +9,9 @@ from tests.fuzz.client import STREAM, Answer, Heard
 from tests.fuzz.surface import PROTOBUF
 from tests.fuzz.wire import Case, Demand
 
+NO_ARCHIVE = b"archive span storage was not configured"
+"""What Jaeger says with the status 500: it is no bug of ours."""
+
 
 def complaints(case: Case, heard: Heard) -> list[str]:
     """Return what is wrong with what was heard, at best nothing."""
@@ -28,9 +31,10 @@ def complaints(case: Case, heard: Heard) -> list[str]:
 def _of(form: str, method: str, answer: Answer) -> list[str]:
     found = []
     kind = answer.headers.get("content-type", "")
-    if answer.status >= 500 and not (answer.status == 503 and "retry-after" in answer.headers):
+    told_to_wait = answer.status == 503 and "retry-after" in answer.headers
+    if answer.status >= 500 and not told_to_wait and NO_ARCHIVE not in answer.body:
         found.append(f"status {answer.status}: {answer.body[:300]!r}")
-    if "html" in kind or answer.body.lstrip()[:1] == b"<":
+    if form != "jaeger" and ("html" in kind or answer.body.lstrip()[:1] == b"<"):
         found.append(f"HTML: {answer.body[:300]!r}")
     if method == "HEAD" or answer.status == 204:
         return found
@@ -84,4 +88,17 @@ def _error(answer: Answer) -> None:
         assert told["error"]["message"], "no message"
 
 
-_FORMS = {"status": _status, "told": _told, "error": _error}
+def _jaeger(answer: Answer) -> None:
+    """Jaeger's APIs: the form of v1, of v3 or of a listener; every other path is the UI's page."""
+    kind = answer.headers["content-type"]
+    if answer.status == 200 and kind.startswith(("text/html", "text/plain")):
+        return  # the page, /metrics
+    if answer.status == 404 and kind.startswith("text/plain"):
+        return  # as Jaeger's router says it
+    told = _strict(answer.body)
+    if answer.status >= 400:
+        error = told.get("error") or told["errors"][0]
+        assert error.get("message") or error["msg"], "no message"
+
+
+_FORMS = {"status": _status, "told": _told, "error": _error, "jaeger": _jaeger}

@@ -16,16 +16,20 @@ class Holds:
     """What a process holds at a moment."""
 
     resident_mib: int
+    anonymous_mib: int
+    """Of it what lies in no file: a library's own pages are bounded by its size."""
     files: int
     sockets: int
     threads: int
 
 
 def holds(pid: int) -> Holds:
-    """Return what the process holds now."""
+    """Return what the process holds now; raises OSError when it has ended."""
     status = Path(f"/proc/{pid}/status").read_text()
-    resident_kib, threads = (
-        int(status.split(name)[1].split()[0]) for name in ("VmRSS:", "Threads:")
+    if "VmRSS:" not in status:
+        raise ProcessLookupError(f"{pid} has ended, and is not waited for yet")
+    resident_kib, anonymous_kib, threads = (
+        int(status.split(name)[1].split()[0]) for name in ("VmRSS:", "RssAnon:", "Threads:")
     )
     links = []
     for link in Path(f"/proc/{pid}/fd").iterdir():
@@ -34,7 +38,8 @@ def holds(pid: int) -> Holds:
         except FileNotFoundError:
             continue  # closed meanwhile
     sockets = sum(link.startswith("socket:") for link in links)
-    return Holds(resident_kib >> 10, len(links) - sockets, sockets, threads)
+    mib = resident_kib >> 10, anonymous_kib >> 10
+    return Holds(*mib, len(links) - sockets, sockets, threads)
 
 
 def outcries(log: Path, start: int = 0) -> list[str]:

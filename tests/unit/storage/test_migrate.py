@@ -44,6 +44,15 @@ async def once(rig, what="migrate"):
         await store.close()
 
 
+async def test_an_engine_of_its_own_soon_removes_what_was_merged_away(empty):
+    """By itself it looks after five minutes, and has 128 threads that stay do it."""
+    told = dict(await empty.sql("SELECT name, value FROM system.merge_tree_settings"))
+
+    assert told["old_parts_lifetime"] == "60"
+    assert told["max_cleanup_delay_period"] == "30"
+    assert int(told["concurrent_part_removal_threshold"]) >= 10**9
+
+
 def test_files_are_numbered_without_a_gap():
     assert [one.number for one in migrations()] == list(range(1, len(NAMES) + 1))
     assert all(one.statements for one in migrations())
