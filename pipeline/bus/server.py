@@ -91,6 +91,10 @@ class EmbeddedServer:
         """Whether the disk has more than its reserve, as of a second ago."""
         return self._disk.room
 
+    def ran_out(self) -> None:
+        """Start the server again once the disk has room: a stream has found it full."""
+        self._disk.ran_out()
+
     async def __aenter__(self) -> Self:
         """Start the child and wait until JetStream answers; raises Setup."""
         self._binary = await asyncio.to_thread(self._find)
