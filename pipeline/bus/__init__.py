@@ -34,7 +34,7 @@ async def open_bus(
             bus = NatsBus(config, _servers(config))
         else:
             server = await up.enter_async_context(EmbeddedServer(config, folder))
-            bus = NatsBus(config, [server.url], has_room=server.has_room, ran_out=server.ran_out)
+            bus = NatsBus(config, [server.url], has_room=server.has_room)
         yield await up.enter_async_context(bus)
 
 

@@ -68,8 +68,6 @@ class Connection:
         self.breaks = 0
         """How often the connection broke: what lives on the server's side of it may be gone."""
         self.on_break: set[Callable[[], None]] = set()
-        self.on_full: set[Callable[[], None]] = set()
-        """What is told when a stream found no space on the disk of its server."""
 
     async def open(self, wait_s: float) -> None:
         """Connect and prepare; raises Setup when no server lets us within `wait_s`."""

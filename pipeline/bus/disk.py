@@ -25,10 +25,6 @@ class Disk:
         self.room = True
         """Whether the reserve was untouched at the last look."""
 
-    def ran_out(self) -> None:
-        """Take it that the disk was full, for less long than there is between two looks."""
-        self._exhausted = True
-
     def recovered(self) -> bool:
         """Look; return whether there is room again after less than a quarter of the reserve."""
         free = self._free(self._path)

@@ -26,8 +26,7 @@ class NatsBus(NatsLetters):
     """
     A `Bus` on JetStream: a stream for each signal and partition, and one for the dead letters.
 
-    `has_room` says whether the disk takes more, where the server is ours and its disk known;
-    `ran_out` is told when a stream found no space there.
+    `has_room` says whether the disk takes more, where the server is ours and its disk known.
 
     Two connections: a megabyte on its way to a reader must not stand before an acknowledgement.
     Bounds: `publishes_max` publishes under way, each holding its compressed payload; two pulls held
@@ -41,7 +40,6 @@ class NatsBus(NatsLetters):
         names: Callable[[], str] = lambda: f"aura_{uuid4().hex}",
         connect_wait_s: float = CONNECT_WAIT_S,
         has_room: Callable[[], bool] = lambda: True,
-        ran_out: Callable[[], None] = lambda: None,
     ) -> None:
         self.servers = tuple(servers)
         self._connect_wait_s = connect_wait_s
@@ -53,7 +51,6 @@ class NatsBus(NatsLetters):
         self._closing = AsyncExitStack()
         timeout_s = config.publish_timeout_s
         self._writing = Connection(servers, "aura writing", timeout_s, self._prepare)
-        self._writing.on_full.add(ran_out)
         self._reading = Connection(servers, "aura reading", timeout_s)
         super().__init__(self._writing, self._reading, Codec(), config.message_bytes_max, has_room)
 

@@ -37,7 +37,8 @@ LOG_HEAP_BYTES: Final = 16 * 2**20
 """What the server's heap is to stay below, and more for each log; a soft limit."""
 
 START_ATTEMPTS: Final = 3
-DISK_LOOK_S: Final = 1.0
+DISK_LOOK_S: Final = 0.1
+"""A stream that once found the disk full never answers again: a full disk must not be missed."""
 LOG_BYTES_MAX: Final = 10 * 2**20
 LOG_FILES_MAX: Final = 3
 
@@ -88,12 +89,8 @@ class EmbeddedServer:
         return child.pid if child and child.returncode is None else None
 
     def has_room(self) -> bool:
-        """Whether the disk has more than its reserve, as of a second ago."""
+        """Whether the disk has more than its reserve, as of a moment ago."""
         return self._disk.room
-
-    def ran_out(self) -> None:
-        """Start the server again once the disk has room: a stream has found it full."""
-        self._disk.ran_out()
 
     async def __aenter__(self) -> Self:
         """Start the child and wait until JetStream answers; raises Setup."""

@@ -117,11 +117,6 @@ async def append(
     except nats.errors.NoRespondersError:
         connection.renew()
         raise
-    except RefusalError as error:
-        if error.no_space:
-            for tell in tuple(connection.on_full):
-                tell()
-        raise
     if ack.get("stream") != stream or ack.get("duplicate"):
         raise Unavailable(f"{subject} was acknowledged as {dict(ack)}, not by {stream}")
 

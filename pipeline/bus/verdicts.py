@@ -10,13 +10,12 @@ from nats.js.errors import Error as JetStreamError
 from pipeline.errors import AuraError, Overloaded, TooLarge, Unavailable
 
 # Numbers of nats-server's server/errors.json, which its API keeps from release to release.
-STORE_FAILED: Final = 10077
 FULL: Final = frozenset(
     {
         10023,  # insufficient resources
         10028,  # resource limits exceeded for account
         10047,  # insufficient storage resources available
-        STORE_FAILED,  # the store refused: maximum bytes exceeded, or no space left on device
+        10077,  # the store refused: maximum bytes exceeded, or no space left on device
         10123,  # the account's storage is full, in a cluster
         10167,  # too many requests: the stream's own queue is full
     }
@@ -36,11 +35,6 @@ class RefusalError(Exception):
     def __init__(self, code: int, description: str) -> None:
         super().__init__(f"{description} ({code})")
         self.code = code
-
-    @property
-    def no_space(self) -> bool:
-        """Whether the disk was full, as far as the server says why its store refused."""
-        return self.code == STORE_FAILED and "no space left" in str(self)
 
     def verdict(self) -> AuraError:
         """Return what it means to whoever published."""
