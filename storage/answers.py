@@ -69,6 +69,13 @@ _MATCH: Final[list[pa.Field[Any]]] = [
 MATCHES: Final = pa.schema(_MATCH)
 """What the search for traces answers: IDs as hex."""
 
+_LISTED: Final[list[pa.Field[Any]]] = [
+    pa.field("place", pa.uint8()),
+    pa.field("text", pa.utf8()),
+]
+LISTED: Final = pa.schema(_LISTED)
+"""What `compile.lookups` answers: of which look-up, and a text of a resource or scope."""
+
 _HEAD: Final[list[pa.Field[Any]]] = [
     pa.field("partition", pa.uint16()),
     pa.field("epoch", pa.uint32()),

@@ -30,10 +30,21 @@ from pipeline.plan import (
 from pipeline.ports import Commit, Cost, Group, Recovery
 from pipeline.signal import Signal
 from storage import archive, committer, explain, migrate, newest
-from storage.answers import ARCHIVED, EXPLAINED, MATCHES, SERIES, SUMMARIES, SUMMARY
+from storage.answers import (
+    ARCHIVED,
+    EXPLAINED,
+    LISTED,
+    MATCHES,
+    RECORDS,
+    SERIES,
+    SUMMARIES,
+    SUMMARY,
+)
 from storage.committer import Committer
 from storage.compile import clickhouse as compiled
 from storage.compile import ranges
+from storage.compile.condition import Listed
+from storage.compile.lookups import lookups
 from storage.compile.parameters import Statement
 from storage.compile.statement import statement, statements
 from storage.config import StorageConfig
@@ -43,6 +54,7 @@ from storage.examination import Ask, Examination, matches
 from storage.fence import Fence, insert
 from storage.kinds import kinds
 from storage.mending import mending
+from storage.newest import Tally
 from storage.ranges.compute import compute
 from storage.ranges.groups import SERIES_MAX, group
 from storage.ranges.source import bounded, check_range, sources
@@ -72,10 +84,10 @@ class ClickHouse:
         self._control = self._connect("control")
         self._mending: asyncio.Task[None] | None = None
         self._archiving = self._connect("archive")
-        self._lookups = self._pool("lookup", config.lookup_readers, priority=1)
+        self._lookups = self._pool("lookup", config.lookup_readers, priority=1, nice=1)
         # What scans have read waits, block by block, while a look-up runs.
         threads = config.query_threads_max or (0 if target.server else os.cpu_count() or 1)
-        self._scans = self._pool("scan", config.readers, priority=2, threads=threads)
+        self._scans = self._pool("scan", config.readers, priority=2, nice=5, threads=threads)
 
     async def recover(self, signal: Signal, partition: int) -> Recovery:
         """Look up the newest commit record and what lies above it."""
@@ -135,24 +147,31 @@ class ClickHouse:
 
     async def _records(self, plan: Records, cost: Cost) -> pa.Table:
         found: list[pa.Table] = []
-        wanted = plan.limit
-        for part in newest.records(plan, time.time_ns()):
-            asked = statement(replace(part, limit=wanted))
-            found.append(await self._scans.ask(*asked, plan.tenant, cost))
-            wanted -= found[-1].num_rows
-            if not wanted:
-                break
+        listed = await self._listed(plan, cost)
+        tally = Tally(plan.limit)
+        for part in newest.records(plan, time.time_ns(), tally):
+            asked = compiled.records(part, listed)
+            found.append(await self._scans.ask(asked, RECORDS[plan.signal], plan.tenant, cost))
+            tally.found += found[-1].num_rows
         return pa.concat_tables(found)
 
-    async def _matching(self, plan: Traces, ask: Ask) -> dict[str, int]:
+    async def _listed(self, plan: Records | Traces, cost: Cost) -> Listed:
+        """Return what the condition of a plan finds in lists, for all of its statements."""
+        looked = lookups(plan)
+        if looked is None:
+            return ()
+        rows = await self._lookups.ask(looked.statement, LISTED, plan.tenant, cost)
+        return looked.listed(rows)
+
+    async def _matching(self, plan: Traces, ask: Ask, listed: Listed) -> dict[str, int]:
         """Return the newest traces of which a span matches, as `matches` does."""
         found: dict[str, int] = {}
-        for part in newest.traces(plan, time.time_ns()):
-            older = matches(await ask(compiled.matching(part), MATCHES))
+        tally = Tally(plan.limit)
+        for part in newest.traces(plan, time.time_ns(), tally):
+            older = matches(await ask(compiled.matching(part, listed), MATCHES))
             # What was found already has its newest match; there may be others that are older.
             found |= {one: at for one, at in older.items() if one not in found}
-            if len(found) >= plan.limit:
-                break
+            tally.found = len(found)
         return dict(islice(found.items(), plan.limit))
 
     async def _traces(self, plan: Traces, cost: Cost) -> pa.Table:
@@ -160,7 +179,7 @@ class ClickHouse:
             return await self._scans.ask(asked, columns, plan.tenant, cost)
 
         if plan.whole is None:
-            matched, cut = await self._matching(plan, ask), False
+            matched, cut = await self._matching(plan, ask, await self._listed(plan, cost)), False
         else:
             matched, cut = await Examination(plan, plan.whole, ask).matching()
         found = SUMMARY.empty_table()
@@ -202,7 +221,11 @@ class ClickHouse:
 
     async def _explain(self, plan: Question, cost: Cost) -> pa.Table:
         rows = []
-        for one in statements(plan, time.time_ns()):
+        first: list[Statement] = []
+        listed: Listed = ()
+        if isinstance(plan, Records | Traces) and (looked := lookups(plan)):
+            first, listed = [looked.statement], await self._listed(plan, cost)
+        for one in [*first, *statements(plan, time.time_ns(), listed)]:
             asked = explain.explaining(one)
             said = await self._lookups.ask(asked, explain.LINES, plan.tenant, cost)
             (lines,) = _columns(said)
@@ -220,8 +243,8 @@ class ClickHouse:
             self._writers[signal, partition] = found
         return found
 
-    def _pool(self, name: str, size: int, *, priority: int, threads: int = 0) -> Pool:
-        """Return connections for questions, each within the limits of one."""
+    def _pool(self, name: str, size: int, *, priority: int, nice: int, threads: int = 0) -> Pool:
+        """Return connections for questions, each within the limits of one; `nice` is chdb's."""
         config = self._config
         asks = {
             **READING,
@@ -232,6 +255,12 @@ class ClickHouse:
             "max_execution_time": str(config.query_time_max),
             "max_result_bytes": str(config.query_memory_bytes_max),
         }
+        if not self._target.server:
+            # A thread for each file pays where files are far away, as a server's may be.
+            asks["load_marks_asynchronously"] = "0"
+            # Without CAP_SYS_NICE the engine leaves its threads as they are. Never 0, which is
+            # none: it would keep what a scan left on a thread (seen on one).
+            asks["os_thread_priority"] = str(nice)
         answer_s = config.query_time_max + _SPARE_S
         connections = [self._connect(f"{name}-{at}", asks, answer_s) for at in range(size)]
         tenant_max = max(1, min(config.tenant_readers, size - 1))

@@ -15,6 +15,7 @@ from storage.writes import Writes, failed
 
 _ONE_BLOCK: Final = {
     "max_threads": 1,
+    "os_thread_priority": 1,  # and not what a scan left on the thread
     # What is read from memory comes in pieces, and is put together again up to these sizes.
     "max_block_size": 2**20,
     "min_insert_block_size_rows": 2**62,

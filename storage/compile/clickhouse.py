@@ -8,6 +8,7 @@ from pipeline.plan import Records, Spans, Trace, Traces
 from pipeline.signal import Signal
 from storage.answers import PLACE, span_columns
 from storage.compile import pages, points, rows
+from storage.compile.condition import Listed
 from storage.compile.parameters import Parameters, Statement
 from storage.fields import check, check_trace_ids
 from storage.newest import HOUR_NS
@@ -21,27 +22,35 @@ _IDS_MAX: Final = 2000
 """IDs in one parameter: a server takes 128 KiB (`http_max_field_value_size`)."""
 
 
-def records(plan: Records) -> Statement:
-    """Return the newest records that match, with the columns of the schema and service_name."""
+def records(plan: Records, listed: Listed = ()) -> Statement:
+    """
+    Return the newest records that match, with the columns of the schema and service_name.
+
+    `listed` is what `lookups` found of the plan.
+    """
     check(plan.signal, plan.where)
     parameters = Parameters()
     if plan.signal is Signal.METRICS:
         return _points(plan, parameters)
     table = "spans" if plan.signal is Signal.TRACES else "logs"
     names = ", ".join(["service_name", *schema.SCHEMAS[plan.signal].names, *PLACE])
-    parts = [rows.where(plan, plan.signal, parameters), *pages.after(plan.after, parameters)]
-    where = " AND ".join(parts)
+    matches = rows.where(plan, plan.signal, parameters, listed)
+    where = " AND ".join([matches, *pages.after(plan.after, parameters)])
     limit = parameters.add(plan.limit, "UInt64")
     sql = f"SELECT {names} FROM {table} WHERE {where} ORDER BY {pages.ORDER} LIMIT {limit}"
     return Statement(sql, parameters.bound)
 
 
-def matching(plan: Traces) -> Statement:
-    """Return the IDs, as hex, of the traces whose newest matching span is newest, and its time."""
+def matching(plan: Traces, listed: Listed = ()) -> Statement:
+    """
+    Return the IDs, as hex, of the traces whose newest matching span is newest, and its time.
+
+    `listed` is what `lookups` found of the plan.
+    """
     check(Signal.TRACES, plan.where)
     parameters = Parameters()
-    parts = [rows.where(plan, Signal.TRACES, parameters), *pages.committed(plan.within, parameters)]
-    where = " AND ".join(parts)
+    matches = rows.where(plan, Signal.TRACES, parameters, listed)
+    where = " AND ".join([matches, *pages.committed(plan.within, parameters)])
     having = "".join(f" HAVING {one}" for one in pages.after_trace(plan.after, parameters))
     limit = parameters.add(plan.limit, "UInt64")
     sql = (

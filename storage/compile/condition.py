@@ -2,7 +2,8 @@
 # ruff: noqa: S608 - what is put together here is our own text; values are bound
 
 import re
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, TypeAlias
 
 from pipeline import search
 from pipeline.plan import (
@@ -35,17 +36,33 @@ SCOPE: Final = {"scope_name": "name", "scope_version": "version"}
 PARSED: Final = "JSONExtract(text, 'attributes', 'Array(Tuple(String, UInt8, String))')"
 """The attributes of a text in a list, each a plain tuple: (1) key, (2) type, (3) value."""
 
+_PARTS: Final = {"key": "k", "type": "t", "value": "v"}
+"""The parts of an attribute, and what each is called while it is tested."""
+
+Listed: TypeAlias = Sequence[Sequence[str] | None]
+"""The texts that each look-up finds; None where that is not known."""
+
+_NOWHERE: Final = "false"
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.:/-]+")
 """Keys that stand in JSON as they are: a text without them need not be parsed."""
 
 
 class Conditions:
-    """Compiles the conditions of one statement; `tenant` is the parameter that names the tenant."""
+    """
+    Compiles the conditions of one statement; `tenant` is the parameter that names the tenant.
 
-    def __init__(self, signal: Signal, tenant: str, parameters: Parameters) -> None:
+    `lookups` are what it selects from the lists of resources and scopes, in order, and `listed` is
+    what they are known to find; without, each is a subquery.
+    """
+
+    def __init__(
+        self, signal: Signal, tenant: str, parameters: Parameters, listed: Listed = ()
+    ) -> None:
+        self.lookups: list[str] = []
         self._signal = signal
         self._tenant = tenant
         self._parameters = parameters
+        self._listed = listed
 
     def sql(self, condition: Condition) -> str:
         """Return a condition that `storage.fields.check` let through as SQL."""
@@ -133,32 +150,47 @@ class Conditions:
         arms = []
         for one in levels:
             if one not in (Level.RESOURCE, Level.SCOPE):
-                where = f"a.key {key}" + test.format(type="a.type", value="a.value")
-                arms.append(self._own(one, f"arrayExists(a -> {where}, attributes)", equal))
+                arms.append(self._own(one, f"{{key}} {_literal(key)}{test}", equal))
             else:
                 where = f"a.1 {key}" + test.format(type="a.2", value="a.3")
                 found = f"{named}arrayExists(a -> {where}, {PARSED})"
                 arms.append(self._texts(one.value, found))
-        return "(" + " OR ".join(arms) + ")"
+        return f"({' OR '.join(one for one in arms if one != _NOWHERE) or _NOWHERE})"
 
     def _own(self, level: Level, test: str, equal: list[str] | None) -> str:
         """Test what a row itself holds, in `attributes`: its own, its events' or its links'."""
+        # Its parts one by one, and only those that are tested: with `attributes` as a whole, the
+        # values would be read twice, once more for what is equal.
+        parts = [name for name in _PARTS if f"{{{name}}}" in test]
+        names = ", ".join(_PARTS[name] for name in parts)
+        found = f"({names}) -> {test.format_map(_PARTS)}"
+        column = "attributes" if level is Level.RECORD else f"{level.value}s.attributes"
+        columns = ", ".join(f"{column}.{name}" for name in parts)
         values = "attributes.value"
         if level is not Level.RECORD:
-            test = f"arrayExists(attributes -> {test}, {level.value}s.attributes)"
-            values = f"arrayFlatten({level.value}s.attributes.value)"
+            lists = ", ".join(f"{_PARTS[name]}s" for name in parts)
+            found = f"({lists}) -> arrayExists({found}, {lists})"
+            values = f"arrayFlatten({column}.value)"
+        exists = f"arrayExists({found}, {columns})"
         if equal is None:
-            return test
+            return exists
         texts = self._parameters.add(equal, "Array(String)")
-        return f"(hasAny({values}, {texts}) AND {test})"
+        return f"(hasAny({values}, {texts}) AND {exists})"
 
     def _texts(self, level: str, test: str) -> str:
         """Look the texts of a level up in their list: few, where the rows are many."""
         signal = self._parameters.add(self._signal.value, "String")
-        return (
-            f"({level} IN (SELECT text FROM {level}s "
-            f"WHERE tenant = {self._tenant} AND signal = {signal} AND {test}))"
+        lookup = (
+            f"SELECT text FROM {level}s "
+            f"WHERE tenant = {self._tenant} AND signal = {signal} AND {test}"
         )
+        found = self._listed[len(self.lookups)] if self._listed else None
+        self.lookups.append(lookup)
+        if found is None:
+            return f"({level} IN ({lookup}))"
+        if not found:
+            return _NOWHERE
+        return f"({level} IN {self._parameters.add(list(found), 'Array(String)')})"
 
     def _test(self, operator: Operator, value: Scalar) -> str:
         """Return the comparison of a value's text, with places for the type and the text."""

@@ -2,16 +2,18 @@
 
 from pipeline.plan import Records, Table, Traces
 from pipeline.signal import Signal
-from storage.compile.condition import Conditions
+from storage.compile.condition import Conditions, Listed
 from storage.compile.parameters import Parameters
 
 
-def where(plan: Records | Traces | Table, signal: Signal, parameters: Parameters) -> str:
+def where(
+    plan: Records | Traces | Table, signal: Signal, parameters: Parameters, listed: Listed = ()
+) -> str:
     """Return what picks the rows of a tenant in a time range that meet a condition."""
     who = parameters.add(plan.tenant, "String")
     parts = [f"tenant = {who}", *within(plan.start_ns, plan.end_ns, parameters)]
     if plan.where is not None:
-        parts.append(Conditions(signal, who, parameters).sql(plan.where))
+        parts.append(Conditions(signal, who, parameters, listed).sql(plan.where))
     return " AND ".join(parts)
 
 

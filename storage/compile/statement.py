@@ -29,8 +29,10 @@ from pipeline.plan import (
 from pipeline.signal import Signal
 from storage import answers, newest
 from storage.compile import changes, clickhouse, graph, ledger, lists, ranges, table, whole
+from storage.compile.condition import Listed
 from storage.compile.parameters import Statement
 from storage.kinds import kinds
+from storage.newest import Tally
 from storage.ranges.groups import SERIES_MAX
 from storage.ranges.source import check_range, check_series
 
@@ -51,8 +53,6 @@ _LISTS: Final[Mapping[type, tuple[Callable[[Any], Statement], pa.Schema]]] = {
 def statement(plan: Question | Positions | Ledger) -> tuple[Statement, pa.Schema]:
     """Return the one statement that answers a plan; raises Rejected for what none answers."""
     match plan:
-        case Records():
-            return clickhouse.records(plan), answers.RECORDS[plan.signal]
         case Trace():
             return clickhouse.trace(plan), answers.RECORDS[Signal.TRACES]
         case Spans():
@@ -72,21 +72,26 @@ def statement(plan: Question | Positions | Ledger) -> tuple[Statement, pa.Schema
             raise Rejected(f"no statement answers {type(plan).__name__}")
 
 
-def statements(plan: Question, now_ns: int) -> list[Statement]:
+def statements(plan: Question, now_ns: int, listed: Listed = ()) -> list[Statement]:
     """
-    Return all statements of a plan; what one has from another's answer is empty.
+    Return all statements of a plan, but for its `lookups`, which found what is `listed`.
 
-    Of those that look for the newest, each is run only when those before it found too little.
+    What else one has from another's answer is empty: of those that look for the newest, each is run
+    only when those before it found too little.
     """
     match plan:
         case Traces():
             if plan.whole is None:
-                found = [clickhouse.matching(one) for one in newest.traces(plan, now_ns)]
+                none = Tally(plan.limit)
+                found = [
+                    clickhouse.matching(one, listed) for one in newest.traces(plan, now_ns, none)
+                ]
             else:
                 found = [whole.candidates(plan, plan.whole)]
             return [*found, clickhouse.summaries(plan.tenant, [])]
         case Records():
-            return [clickhouse.records(one) for one in newest.records(plan, now_ns)]
+            none = Tally(plan.limit)
+            return [clickhouse.records(one, listed) for one in newest.records(plan, now_ns, none)]
         case Range():
             check_range(plan)
             return [ranges.series(plan, SERIES_MAX)]

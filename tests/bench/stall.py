@@ -17,8 +17,10 @@ from pathlib import Path
 from statistics import median, quantiles
 
 from pipeline.signal import Signal
+from tests.bench.costs import rest
 from tests.bench.load import Load
-from tests.bench.path import send, settled, stored
+from tests.bench.send import send
+from tests.bench.whole import stored
 from tests.support.aura_process import Aura, poll
 
 HEAVY = (
@@ -121,8 +123,8 @@ def main() -> None:
         with Aura(folder) as aura:
             load = Load(Signal.TRACES, spans, now_ns)
             send(load, aura.ports["ingestor.grpc"])
-            poll(lambda: stored(aura, Signal.TRACES) >= load.requests * 512, 200)
-            poll(lambda: settled(aura.pid), 60)
+            poll(lambda: stored(aura, Signal.TRACES) >= load.records, 200)
+            rest([aura.pid])
             graph = ask(aura, "/v1/dependencies", **span)
             print("dependencies", len(graph["dependencies"]), graph["cost"])
             rows = ask(aura, "/v1/traces", limit="200", **span)

@@ -290,7 +290,7 @@ def test_an_answer_says_what_was_read(engines):
 @pytest.mark.parametrize(
     "plan",
     [
-        everything(Signal.LOGS, "a"),
+        everything(Signal.LOGS, "a", limit=10),
         everything(Signal.METRICS, "a"),
         Traces("a", *EVER, None, 10),
         Trace("a", bytes(16), 10),
@@ -303,7 +303,7 @@ def test_an_answer_says_what_was_read(engines):
 def test_an_explanation_has_the_statements_and_their_indexes(engines, plan):
     rows = engines.answers(Explain(plan))[1].to_pylist()
 
-    # What is the newest is looked for in an hour, a day, the rest; points are sorted by series.
+    # The newest are looked for in an hour, in more, in the rest; points are sorted by series.
     windows = isinstance(plan, Traces) or (isinstance(plan, Records) and plan.signal is Signal.LOGS)
     statements = (3 if windows else 1) + isinstance(plan, Traces)
     assert [row["sql"][:6] for row in rows] == ["SELECT"] * statements

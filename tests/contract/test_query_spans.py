@@ -144,12 +144,12 @@ async def test_a_search_by_a_tag_without_a_service_reads_what_indexes_leave():
     assert isinstance(plan, Traces)
     async with rig("chdb") as behind:
         await stored(behind.store)
-        (row, *_) = (await ask(behind.store, Explain(plan))).to_pylist()
+        (_, row, *_) = (await ask(behind.store, Explain(plan))).to_pylist()
         used = {one["name"] for one in row["indexes"]}
         assert {"attribute_values", "event_values", "link_values"} <= used
         left = min(one["granules"] for one in row["indexes"])
         none = Query(attributes=(("where", "nowhere"),)).plan(TENANT)
-        (row, *_) = (await ask(behind.store, Explain(none))).to_pylist()
+        (_, row, *_) = (await ask(behind.store, Explain(none))).to_pylist()
         assert (left, min(one["granules"] for one in row["indexes"])) == (1, 0)
 
 
