@@ -43,7 +43,9 @@ def remembered(most: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
 
         @wraps(function)
         def call(*texts: P.args, **named: P.kwargs) -> T:
-            return (kept if length(texts) <= LENGTH_MAX else function)(*texts, **named)
+            if length(texts) > LENGTH_MAX:
+                return function(*texts, **named)
+            return kept(*texts, **named)  # type: ignore[arg-type]  # texts and tuples of them hash
 
         return call
 
