@@ -92,7 +92,7 @@ class Committer:
         self,
         keep: Keep,
         fence: Fence | None = None,
-        known_bytes_max: int = 32 * 2**20,
+        known_bytes_max: int = 8 * 2**20,
         series_max: int = 1_000_000,
     ) -> None:
         self._keep = keep

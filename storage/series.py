@@ -56,7 +56,7 @@ _Numbers: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.uint64]]"
 _LENGTH_BYTES: Final = 4
 """Of the length of a value, in what `runs` returns."""
 
-_KNOWN_BYTES_MAX: Final = 96 * 2**20
+_KNOWN_BYTES_MAX: Final = 64 * 2**20
 """Of series whose hashes are remembered, some 300 bytes each."""
 
 
