@@ -12,7 +12,7 @@ On a server a killed commit may even be under way still, or on its way: see `sto
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Any, Final, cast
 
@@ -25,6 +25,7 @@ from storage import lists
 from storage.answers import COUNTED
 from storage.connection import rows
 from storage.fence import Fence, insert
+from storage.remembered import size
 from storage.tables import (
     DAY_NS,
     RECORD_TABLES,
@@ -53,11 +54,12 @@ _COMMIT: Final = (
 
 
 class Known:
-    """Rows that are in a list already, at most `size`: the least recently used is forgotten."""
+    """Rows that are in a list already, some `bytes_max` of them: the least recently used leave."""
 
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._rows: OrderedDict[Hashable, None] = OrderedDict()
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._rows: OrderedDict[tuple[object, ...], None] = OrderedDict()
 
     def unknown(self, rows: Iterable[tuple[object, ...]]) -> list[tuple[object, ...]]:
         """Return the rows that are not known, each once."""
@@ -70,10 +72,13 @@ class Known:
         return found
 
     def add(self, rows: Iterable[tuple[object, ...]]) -> None:
-        """Remember rows that have been written."""
-        self._rows.update(dict.fromkeys(rows))
-        while len(self._rows) > self._size:
-            self._rows.popitem(last=False)
+        """Remember rows that have been written and were not known."""
+        for row in rows:
+            self._bytes += size(row)
+            self._rows[row] = None
+        while self._bytes > self._bytes_max:
+            row, _ = self._rows.popitem(last=False)
+            self._bytes -= size(row)
 
 
 class Committer:
@@ -87,12 +92,12 @@ class Committer:
         self,
         keep: Keep,
         fence: Fence | None = None,
-        known_max: int = 200_000,
+        known_bytes_max: int = 8 * 2**20,
         series_max: int = 1_000_000,
     ) -> None:
         self._keep = keep
         self._fence = fence
-        self._known = Known(known_max)
+        self._known = Known(known_bytes_max)
         self._series = Written(series_max)
 
     def commit(self, client: Client, group: Group, recovery: Recovery) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, Final, cast
 
 import pyarrow as pa
@@ -11,6 +10,7 @@ import pyarrow.compute as pc
 
 from pipeline.envelope import Resource, Scope
 from storage.codes import several, shapes
+from storage.remembered import remembered
 from storage.tables import DAY_NS, expires_day
 
 Row = tuple[object, ...]
@@ -92,7 +92,7 @@ def attribute_keys(rows: pa.Table) -> pa.Table:
     return pa.concat_tables([of_records, of_shared])
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def _keys(kind: type[Resource | Scope], text: str) -> frozenset[tuple[str, int]]:
     """Return the key and type of each attribute of a resource or scope."""
     return frozenset((key, type_) for key, type_, _ in kind.parse(text).attributes)

@@ -13,7 +13,6 @@ Per record this is Arrow; Python runs once per distinct series of a batch.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import blake2b
 from itertools import count
 from typing import Any, Final, TypeAlias, cast
@@ -25,6 +24,7 @@ import pyarrow.compute as pc
 from pipeline.envelope import Resource, Scope
 from pipeline.value import dumps
 from storage.codes import KEY, Codes, coded, combined, firsts, numbered, runs
+from storage.remembered import Remembered, remembered
 
 SERIES_COLUMNS: Final = (
     "metric_name",
@@ -56,8 +56,8 @@ _Numbers: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.uint64]]"
 _LENGTH_BYTES: Final = 4
 """Of the length of a value, in what `runs` returns."""
 
-_KNOWN_MAX: Final = 400_000
-"""Series whose hashes are remembered, some 250 bytes each; when there are more it begins anew."""
+_KNOWN_BYTES_MAX: Final = 64 * 2**20
+"""Of series whose hashes are remembered, some 300 bytes each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +138,13 @@ def _hashes(
     return whole[::2], whole[1::2]
 
 
-_known: dict[bytes, bytes] = {}
+_known: Final = Remembered[bytes, bytes](_KNOWN_BYTES_MAX)
 """Both hashes of a series, by the number of its head, its values and their lengths."""
 
 _numbers: Final = count()
 
 
-@lru_cache(maxsize=10_000)
+@remembered(10_000)
 def _number(*_: object) -> bytes:
     """Return a number for what many series share; one that is forgotten is never given again."""
     return next(_numbers).to_bytes(8, "big")
@@ -157,14 +157,12 @@ def _learned(name: bytes, metric: tuple[Any, ...], keys: bytes, kinds: bytes) ->
     identity, variant = (one.copy() for one in _begun(metric))
     identity.update(_bytes(f",{dumps(sorted(pairs))}]"))
     variant.update(_bytes(f",{dumps(dumps(pairs))}]"))
-    if len(_known) >= _KNOWN_MAX:
-        _known.clear()
     found: bytes = identity.digest() + variant.digest()
-    _known[name] = found
+    _known.keep(name, found)
     return found
 
 
-@lru_cache(maxsize=10_000)
+@remembered(10_000)
 def _begun(metric: tuple[Any, ...]) -> tuple[Any, Any]:
     """
     Return hashers that have taken all but the attributes of points.

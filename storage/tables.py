@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, Final, cast
 
 import numpy as np
@@ -15,6 +14,7 @@ from pipeline.batch import Batch
 from pipeline.envelope import Resource, find
 from pipeline.ports import Commit
 from pipeline.signal import Signal
+from storage.remembered import remembered
 from storage.series import identify
 
 DAY_NS: Final = 86_400 * 10**9
@@ -138,7 +138,7 @@ def services(resource: pa.Array[Any]) -> pa.Array[Any]:
     return pa.DictionaryArray.from_arrays(codes, distinct.dictionary)
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def _service(resource: str) -> str:
     return find(Resource.parse(resource).attributes, "service.name") or ""
 

@@ -120,7 +120,12 @@ class Connection:
         self, subject: str, callback: Callable[[Msg], Awaitable[None]]
     ) -> Subscription:
         """Have the callback run for each message of a subject, in order."""
-        return await _uncancelled(self.live().subscribe(subject, cb=callback))
+        cancelling = _Cancelling()
+        subscription = await self.live().subscribe(subject, cb=callback)
+        if cancelling.swallowed:
+            await subscription.unsubscribe()  # nobody will
+            raise asyncio.CancelledError
+        return subscription
 
     async def tell(
         self, subject: str, data: bytes, headers: dict[str, str] | None = None, reply: str = ""
@@ -315,16 +320,28 @@ def _fail(future: asyncio.Future[Any], error: Exception) -> None:
         future.set_exception(error)
 
 
-async def _uncancelled(asked: Awaitable[T]) -> T:
+class _Cancelling:
     """
-    Await a call of nats-py's, and raise the cancellation that it swallows.
+    Whether the running task was cancelled since, and nobody told.
 
-    It flushes and waits by `asyncio.wait_for`, which before Python 3.12 returns the answer when
-    that comes together with the cancellation: whoever cancelled would wait for ever.
+    nats-py swallows cancellations: while it flushes, and by `asyncio.wait_for`, which before Python
+    3.12 returns an answer that comes together with one. Whoever cancelled would wait for ever.
     """
-    task = asyncio.current_task()
-    before = task.cancelling() if task else 0
+
+    def __init__(self) -> None:
+        self._task = asyncio.current_task()
+        self._before = self._task.cancelling() if self._task else 0
+
+    @property
+    def swallowed(self) -> bool:
+        """Tell whether the call that has returned kept a cancellation to itself."""
+        return self._task is not None and self._task.cancelling() > self._before
+
+
+async def _uncancelled(asked: Awaitable[T]) -> T:
+    """Await a call of nats-py's, and raise the cancellation that it swallows."""
+    cancelling = _Cancelling()
     answer = await asked
-    if task and task.cancelling() > before:
+    if cancelling.swallowed:
         raise asyncio.CancelledError
     return answer

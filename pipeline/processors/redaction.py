@@ -274,9 +274,10 @@ class Redact:
             fate = _TAKEN_OUT
         else:
             fate = _BLOCKED if self._blocks(key) else _OPEN
-        if len(self._known) >= _KNOWN_MAX:
-            self._known.clear()
-        self._known[key] = fate
+        if len(key) <= _KNOWN_LENGTH_MAX:
+            if len(self._known) >= _KNOWN_MAX:
+                self._known.clear()
+            self._known[key] = fate
         return fate
 
     def _blocks(self, key: str) -> bool:
@@ -289,6 +290,9 @@ class Redact:
 
 _KNOWN_MAX: Final = 10_000
 """Keys whose fate is kept; senders choose keys, so there may be any number of them."""
+
+_KNOWN_LENGTH_MAX: Final = 1024
+"""Characters of the longest of them."""
 
 
 def _matches(key: str, patterns: Iterable[str]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -14,6 +13,7 @@ from pipeline.envelope import Resource, Scope, find
 from pipeline.errors import Rejected
 from pipeline.plan import AttributeField, Column, Level, Range
 from pipeline.value import Attribute
+from storage.remembered import remembered
 
 SERIES_MAX: Final = 200_000
 """Series that one question is about."""
@@ -95,7 +95,7 @@ def _attribute(field: AttributeField, row: dict[str, Any]) -> str | None:
     return found
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def _shared(text: str) -> tuple[Attribute, ...]:
     """Return the attributes of a resource or scope."""
     return Resource.parse(text).attributes

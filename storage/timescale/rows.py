@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +16,7 @@ from pipeline.ports import Group
 from pipeline.schema import ATTRIBUTES
 from pipeline.value import dumps
 from storage.lists import attribute_keys, distinct
+from storage.remembered import remembered
 from storage.tables import (
     AS_DOUBLE,
     AS_INT,
@@ -213,7 +213,7 @@ def _envelope_ids(tenants: Any, texts: Any) -> Any:
     return pa.array([_envelope(tenant, whole) for tenant, whole in pairs], pa.int64())
 
 
-@lru_cache(maxsize=20_000)
+@remembered(20_000)
 def _envelope(tenant: str, whole: str) -> int:
     return _hash(dumps([tenant, whole]))
 

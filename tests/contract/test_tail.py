@@ -187,8 +187,8 @@ async def test_a_follower_that_is_cancelled_at_any_moment_harms_none(open_rig):
                 await asyncio.sleep(0)
             following.cancel()
             await asyncio.wait({following})
-        await known(rig.near, LOGS, *rig.near.followed(LOGS))
         with capture_logs() as told:
+            await until(lambda: "b" in rig.near.followed(LOGS))
             rig.near.show(group(words("x", tenant="b")))
             assert bodies((await seen(there, 1))[0]) == ["x"]
     assert told == []

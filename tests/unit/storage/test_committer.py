@@ -11,11 +11,12 @@ from pipeline.signal import Signal
 from pipeline.window import DAY_NS
 from storage.committer import Committer, Known, absent
 from storage.config import RetentionConfig, Rule
+from storage.remembered import size
 from tests.support.stores import group, messages
 
 
 def test_known_rows_are_those_that_were_added():
-    known = Known(10)
+    known = Known(10_000)
     rows = [("a", 1), ("b", 2), ("a", 1)]
 
     assert known.unknown(rows) == known.unknown(rows) == [("a", 1), ("b", 2)]
@@ -25,12 +26,20 @@ def test_known_rows_are_those_that_were_added():
 
 
 def test_the_least_recently_used_is_forgotten():
-    known = Known(2)
+    known = Known(2 * size(("a",)))
     known.add([("a",), ("b",)])
     known.unknown([("a",)])
     known.add([("c",)])
 
     assert known.unknown([("a",), ("b",), ("c",)]) == [("b",)]
+
+
+def test_long_texts_are_known_in_the_room_of_as_many_short_ones():
+    known = Known(10_000)
+    rows = [(str(n), "x" * 900) for n in range(100)]
+    known.add(rows)
+
+    assert known.unknown(rows) == rows[: -(10_000 // size(rows[99]))]
 
 
 def test_absent_rows_are_those_of_other_days_and_messages():
