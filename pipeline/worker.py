@@ -164,6 +164,7 @@ class Worker:
             self._watch(deliveries, place)
             fresh = [one for one in deliveries if not place.is_done(one)]
             if fresh:
+                self._share.give(sum(one.size for one in deliveries if place.is_done(one)))
                 await ready.put((fresh, await self._prepared(fresh, place)))
             else:  # what is passed over is committed as well, or it would fill the log for ever
                 passed = self._prepare.passing(deliveries, place.epoch, place.log)

@@ -604,6 +604,22 @@ async def test_a_restored_log_is_read_again_without_what_was_committed():
 
 
 @virtual
+async def test_what_a_group_leaves_out_takes_no_room():
+    bus, store = FragileBus(), Store()
+    await settle(bus, store, "a", "b")
+    copy = bus.copy()
+    await settle(bus, store, "c")
+    bus.restore(copy)
+    await publish(bus, "d")
+
+    async with running(bus, store) as one:
+        await settled(bus, store)
+        await until(lambda: not one._share.held)
+
+    assert await store.words() == list("abcd")
+
+
+@virtual
 async def test_a_restored_log_with_nothing_new_is_passed_over_once():
     bus, store = FragileBus(), Store()
     await settle(bus, store, "a")
