@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import socket
 import ssl
@@ -11,7 +12,8 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import cycle
 from pathlib import Path
 
 import grpc
@@ -47,10 +49,29 @@ def patient(seconds: float) -> float:
     return seconds * min(5.0, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
 
 
+def _own_ports() -> Iterator[int]:
+    """Yield ports below those that the system gives away, in turn, and not another worker's."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    own = range(10_000 + worker, 32_000, workers)
+    begin = random.SystemRandom().randrange(len(own))
+    return cycle([*own[begin:], *own[:begin]])
+
+
+_PORTS = _own_ports()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody listens on, and nobody else is given before it is used."""
+    for port in _PORTS:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("cycle never ends")
 
 
 class Aura:
